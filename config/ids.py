@@ -1,0 +1,32 @@
+"""Identifiers of public things: time-ordered UUIDs (RFC 9562, version 7), shown with a prefix.
+
+``acct_0199b7c0…`` is the prefix, an underscore and the 32 hexadecimal digits of the UUID.
+"""
+
+import os
+import re
+import time
+import uuid
+
+_HEX = re.compile(r"[0-9a-f]{32}")
+
+
+def new_id() -> uuid.UUID:
+    """A fresh UUIDv7: 48 bits of Unix milliseconds, then 74 random bits, so that new rows sort last."""
+    value = bytearray(int(time.time_ns() // 1_000_000).to_bytes(6, "big") + os.urandom(10))
+    value[6] = 0x70 | (value[6] & 0x0F)
+    value[8] = 0x80 | (value[8] & 0x3F)
+    return uuid.UUID(bytes=bytes(value))
+
+
+def public_id(prefix: str, value: uuid.UUID) -> str:
+    """The identifier as customers see it: ``public_id("ch", charge.id)``."""
+    return f"{prefix}_{value.hex}"
+
+
+def parse_id(prefix: str, text: str) -> uuid.UUID | None:
+    """The UUID behind a shown identifier, or None when the text is not one of this prefix."""
+    head, _, digits = text.partition("_")
+    if head != prefix or _HEX.fullmatch(digits) is None:
+        return None
+    return uuid.UUID(digits)

@@ -1,0 +1,10 @@
+"""The test-suite: real PostgreSQL, real HTTP to the Stripe simulator, mail kept in memory."""
+
+from .base import *  # noqa: F403
+
+SECRET_KEY = "tests-only-secret-key"
+ALLOWED_HOSTS = ["*"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+STRIPE_SECRET_KEY = STRIPE_SECRET_KEY or "sk_test_" + "4" * 24  # noqa: F405
+STRIPE_TEST_SECRET_KEY = STRIPE_SECRET_KEY
