@@ -1,0 +1,75 @@
+"""The price list as ``GET /v1/pricing`` tells it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Self
+
+from portal_client import reading
+from portal_client.reading import Json
+
+
+@dataclass(frozen=True)
+class OperationPrice:
+    """``price`` for each ``per`` ("request", "image", "second", …). None where it depends on the request.
+
+    ``modifiers`` and ``requires`` (the gate) stay as the portal sends them, since profiles differ.
+    """
+
+    operation: str
+    price: Decimal | None
+    per: str
+    modifiers: tuple[object, ...]
+    requires: object
+    approximate: bool
+
+    @classmethod
+    def read(cls, source: Json) -> Self:
+        modifiers = source.get("modifiers")
+        return cls(
+            operation=reading.text(source, "operation"),
+            price=reading.optional_amount(source, "price"),
+            per=reading.text(source, "per"),
+            modifiers=tuple(modifiers) if isinstance(modifiers, list) else (),
+            requires=source.get("requires"),
+            approximate=reading.flag(source, "approximate"),
+        )
+
+
+@dataclass(frozen=True)
+class ModelPrices:
+    """One model and what its operations cost."""
+
+    id: str
+    name: str
+    operations: tuple[OperationPrice, ...]
+
+    @classmethod
+    def read(cls, source: Json) -> Self:
+        return cls(
+            id=reading.text(source, "id"),
+            name=reading.text(source, "name"),
+            operations=tuple(OperationPrice.read(item) for item in reading.children(source, "operations")),
+        )
+
+
+@dataclass(frozen=True)
+class Pricing:
+    """Every price in force at ``as_of``, in ``unit``."""
+
+    unit: str
+    as_of: datetime
+    approximate: bool
+    models: tuple[ModelPrices, ...]
+    raw: Mapping[str, object] = field(repr=False, compare=False)
+
+    @classmethod
+    def read(cls, source: Json) -> Self:
+        return cls(
+            unit=reading.text(source, "unit"),
+            as_of=reading.moment(source, "as_of"),
+            approximate=reading.flag(source, "approximate"),
+            models=tuple(ModelPrices.read(item) for item in reading.children(source, "models")),
+            raw=source,
+        )

@@ -1,0 +1,155 @@
+"""What each command prints for a person."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+
+from portal_client.errors import PaymentRequired, PortalError
+from portal_client.models import AutoRecharge, Balance, Estimate, SpendingLimit, Transaction
+from portal_client.pricing import OperationPrice, Pricing
+from portal_client.tables import Column, pairs, printable, table
+
+
+def balance(answer: Balance) -> str:
+    unit = _unit(answer.unit)
+    rows = [
+        ("Account", f"{answer.account} ({answer.mode})"),
+        ("Balance", f"{amount(answer.balance)} {unit}"),
+        ("Available", f"{amount(answer.available)} {unit}"),
+        ("Held", f"{amount(answer.held)} {unit}"),
+    ]
+    if answer.credit_price is not None:
+        rows.append(("Credit price", f"{amount(answer.credit_price.amount)} {answer.credit_price.currency}"))
+    if answer.pricing:
+        prices = ", ".join(f"{name} {amount(price)}" for name, price in answer.pricing.items())
+        rows.append(("Prices", prices))
+    if answer.auto_recharge is not None:
+        rows.append(("Auto-recharge", _auto_recharge(answer.auto_recharge, unit)))
+    if answer.spending_limit is not None:
+        rows.append(("Spending limit", _spending_limit(answer.spending_limit)))
+    text = pairs(rows)
+    if answer.grants:
+        grants = [
+            (grant.source, amount(grant.remaining), _day(grant.expires_at) or "never")
+            for grant in answer.grants
+        ]
+        columns = (Column("Credits from"), Column("Remaining", right=True), Column("Expire"))
+        text += "\n\n" + table(columns, grants)
+    return text
+
+
+def usage(rows: Iterable[Transaction]) -> str:
+    columns = (
+        Column("Time (UTC)"),
+        Column("Type"),
+        Column("Amount", right=True),
+        Column("Balance", right=True),
+        Column("Description"),
+    )
+    lines = [
+        (
+            f"{row.created_at:%Y-%m-%d %H:%M:%S}",
+            row.type,
+            f"{'+' if row.amount > 0 else ''}{amount(row.amount)}",
+            amount(row.balance_after),
+            row.description,
+        )
+        for row in rows
+    ]
+    return table(columns, lines) if lines else "No transactions."
+
+
+def pricing(answer: Pricing) -> str:
+    columns = (
+        Column("Model"),
+        Column("Operation"),
+        Column(f"Price ({answer.unit})", right=True),
+        Column("Per"),
+        Column("Needs"),
+    )
+    rows = [
+        (model.id, price.operation, _price(price), price.per, _requirement(price.requires))
+        for model in answer.models
+        for price in model.operations
+    ]
+    text = table(columns, rows) if rows else "Nothing is offered."
+    note = "\n\n≈ approximate: the actual cost is known after the work is done." if "≈" in text else ""
+    return text + note
+
+
+def estimate(answer: Estimate) -> str:
+    columns = (
+        Column("What"),
+        Column("Quantity", right=True),
+        Column("Unit price", right=True),
+        Column(f"Amount ({answer.unit})", right=True),
+    )
+    rows = [
+        (line.what, amount(line.quantity), amount(line.unit_price), amount(line.amount))
+        for line in answer.lines
+    ]
+    total = [("Estimate", f"{amount(answer.cost_estimate)} {_unit(answer.unit)}")]
+    if answer.range is not None:
+        total.append(("Range", f"{amount(answer.range.low)} to {amount(answer.range.high)}"))
+    total.append(("Enough funds", "yes" if answer.sufficient else "no"))
+    total.append(("Available after", amount(answer.available_after)))
+    return (table(columns, rows) + "\n\n" if rows else "") + pairs(total)
+
+
+def error(problem: PortalError) -> str:
+    """One sentence, then what is wrong field by field, then the ways out."""
+    lines = [f"portal: {printable(problem.detail)}"]
+    lines += [f"  {printable(item.field)}: {printable(item.message)}" for item in problem.errors]
+    if isinstance(problem, PaymentRequired):
+        lines += [
+            f"  {printable(remedy.code.replace('_', ' '))}: {printable(remedy.url)}"
+            for remedy in problem.remedies
+        ]
+    if problem.retry_after is not None:
+        lines.append(f"  Try again in {problem.retry_after:.0f} s.")
+    return "\n".join(lines)
+
+
+def amount(value: Decimal) -> str:
+    """Plain digits, never an exponent."""
+    return format(value, "f")
+
+
+def _unit(unit: str) -> str:
+    return "credits" if unit == "credit" else unit
+
+
+def _day(moment: datetime | None) -> str:
+    return "" if moment is None else f"{moment:%Y-%m-%d}"
+
+
+def _auto_recharge(rule: AutoRecharge, unit: str) -> str:
+    if not rule.enabled:
+        return "off"
+    cap = "" if rule.monthly_cap is None else f", at most {amount(rule.monthly_cap)} a month"
+    return f"below {amount(rule.threshold)} {unit}, {amount(rule.amount)} each time{cap}"
+
+
+def _spending_limit(limit: SpendingLimit) -> str:
+    if limit.limit is None:
+        return "none"
+    spent = "" if limit.spent is None else f"{amount(limit.spent)} of "
+    resets = "" if limit.resets_at is None else f", resets {_day(limit.resets_at)}"
+    return f"{spent}{amount(limit.limit)} {limit.currency or ''}".rstrip() + resets
+
+
+def _price(price: OperationPrice) -> str:
+    if price.price is None:
+        return "by request"
+    return ("≈ " if price.approximate else "") + (amount(price.price) if price.price else "free")
+
+
+def _requirement(requires: object) -> str:
+    """A gate as the portal words it: a text, or an object whose values are shown."""
+    if isinstance(requires, str):
+        return requires
+    if isinstance(requires, dict):
+        return ", ".join(f"{name} {value}" for name, value in requires.items() if value is not None)
+    if isinstance(requires, list):
+        return ", ".join(_requirement(item) for item in requires)
+    return ""
