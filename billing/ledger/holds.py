@@ -1,0 +1,110 @@
+"""Place, settle, void and expire holds: one set-based database call each way, whoever calls.
+
+The single endpoint, the batch endpoint, the web server's grouped lane and the sweeper all use ``PLACE_SQL`` and
+``FINISH_SQL`` through ``encode`` and ``decode``; there is no second implementation.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import orjson
+from django.db import connection
+
+from config.ids import new_id
+
+PLACE_SQL: Final = "SELECT ledger_place(%s::jsonb)::text"
+FINISH_SQL: Final = "SELECT ledger_finish(%s::jsonb)::text"
+
+
+@dataclass(slots=True, kw_only=True)
+class PlaceRequest:
+    """One piece of work to authorize. Amounts in micros of the account's unit; ``ttl`` in seconds.
+
+    ``needs`` is a balance gate: at least so much must be available. ``settle_now`` charges on acceptance.
+    ``recharge`` lets the answer be ``recharge`` where auto-recharge should run first.
+    """
+
+    account: uuid.UUID
+    amount: int
+    model: str
+    operation: str
+    description: str
+    ttl: int
+    needs: int = 0
+    settle_now: bool = False
+    parameters: dict[str, Any] = field(default_factory=dict)
+    lines: list[dict[str, str]] = field(default_factory=list)
+    price_book: int | None = None
+    reference: str = ""
+    api_key: uuid.UUID | None = None
+    service_key: uuid.UUID | None = None
+    owner: uuid.UUID | None = None
+    idem: str | None = None
+    hash: str | None = None
+    recharge: bool = False
+    id: uuid.UUID = field(default_factory=new_id)
+    txn: uuid.UUID = field(default_factory=new_id)
+    i: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class FinishRequest:
+    """The end of one hold: ``action`` is settle (at ``cost`` micros), void or expire."""
+
+    id: uuid.UUID
+    action: str
+    cost: int | None = None
+    outputs: dict[str, Any] | None = None
+    lines: list[dict[str, str]] | None = None
+    routing: dict[str, str] | None = None
+    reason: str = ""
+    service_key: uuid.UUID | None = None
+    owner: uuid.UUID | None = None
+    idem: str | None = None
+    hash: str | None = None
+    txn: uuid.UUID = field(default_factory=new_id)
+    i: int = 0
+
+
+Outcome = dict[str, Any]
+"""What became of one request: ``code`` names it (see sql/place.sql and sql/finish.sql), the rest are the figures."""
+
+
+def encode(requests: Sequence[PlaceRequest] | Sequence[FinishRequest]) -> str:
+    """The call's argument; numbers the requests so that answers find their way back."""
+    for number, request in enumerate(requests):
+        request.i = number
+    return orjson.dumps(requests).decode()
+
+
+def decode(answer: str, count: int) -> list[Outcome]:
+    """The call's outcomes in the order of the requests."""
+    outcomes: list[Outcome] = [{}] * count
+    for outcome in orjson.loads(answer):
+        outcomes[outcome["i"]] = outcome
+    return outcomes
+
+
+def place(requests: Sequence[PlaceRequest]) -> list[Outcome]:
+    """Authorize, each for itself. Two requests of one batch that share an Idempotency-Key: the second is asked again."""
+    return _run(PLACE_SQL, requests)
+
+
+def finish(requests: Sequence[FinishRequest]) -> list[Outcome]:
+    """Settle, void or expire, each for itself; two ends of the same hold in one batch are decided one after the other."""
+    return _run(FINISH_SQL, requests)
+
+
+def _run(sql: str, requests: Sequence[PlaceRequest] | Sequence[FinishRequest]) -> list[Outcome]:
+    if not requests:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [encode(requests)])
+        outcomes = decode(cursor.fetchone()[0], len(requests))
+        for number, outcome in enumerate(outcomes):
+            if outcome["code"] == "again":
+                cursor.execute(sql, [encode(requests[number : number + 1])])
+                outcomes[number] = decode(cursor.fetchone()[0], 1)[0]
+    return outcomes
