@@ -3,12 +3,26 @@
 from datetime import datetime
 from typing import Any, ClassVar
 
+import pgtrigger
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils.timezone import now
 
 from config.ids import new_id, public_id
+
+
+def tells_web(name: str, operation: pgtrigger.Operation) -> pgtrigger.Trigger:
+    """A trigger that sends the row's id (32 hex digits) on channel ``portal_keys``.
+
+    The web processes keep keys and accounts in memory and drop the named one when they hear it.
+    """
+    return pgtrigger.Trigger(
+        name=name,
+        when=pgtrigger.After,
+        operation=operation,
+        func="PERFORM pg_notify('portal_keys', replace(OLD.id::text, '-', '')); RETURN NULL;",
+    )
 
 
 class UserManager(BaseUserManager["User"]):
@@ -32,6 +46,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     email = models.EmailField(max_length=254)
     name = models.CharField(max_length=120, blank=True)
+    company = models.CharField(max_length=120, blank=True)
     timezone = models.CharField(max_length=64, default="UTC")
     locale = models.CharField(max_length=16, default="en")
     is_staff = models.BooleanField(default=False)
@@ -49,6 +64,11 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def __str__(self) -> str:
         return self.email
+
+    @property
+    def account_name(self) -> str:
+        """What the billing account opened for this person is called at first."""
+        return self.company or self.name or self.email
 
 
 class BillingAccount(models.Model):
@@ -82,6 +102,11 @@ class BillingAccount(models.Model):
     )
     members = models.ManyToManyField(User, through="Membership", related_name="billing_accounts")
     created_at = models.DateTimeField(default=now, editable=False)
+
+    class Meta:
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            tells_web("tell_account", pgtrigger.Update | pgtrigger.Delete)
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -125,6 +150,16 @@ class Invitation(models.Model):
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                "account",
+                Lower("email"),
+                condition=models.Q(accepted_at=None),
+                name="invitation_open_once",
+            )
+        ]
+
     def __str__(self) -> str:
         return f"{self.email} · {self.role}"
 
@@ -150,8 +185,14 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    replaces = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="replaced_by"
+    )
 
     class Meta:
+        triggers: ClassVar[list[pgtrigger.Trigger]] = [
+            tells_web("tell_key", pgtrigger.UpdateOf("revoked_at", "expires_at") | pgtrigger.Delete)
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(kind="customer", account__isnull=False)
@@ -166,5 +207,3 @@ class ApiKey(models.Model):
     def usable_at(self, moment: datetime) -> bool:
         """Whether the key opens anything at this moment."""
         return self.revoked_at is None and (self.expires_at is None or moment < self.expires_at)
-
-
