@@ -28,6 +28,6 @@ def to_micros(value: Decimal) -> int:
 
 def minor_from_micros(micros: int, exponent: int) -> int:
     """Minor units of a currency with ``exponent`` decimals nearest to ``micros``, halves away from zero."""
-    divisor = MICRO // 10**exponent
+    divisor: int = MICRO // 10**exponent
     sign = -1 if micros < 0 else 1
     return sign * ((abs(micros) + divisor // 2) // divisor)

@@ -15,8 +15,9 @@ CREDIT = "credit"
 _AMOUNT = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
 # Currencies whose smallest unit is the currency itself, by Stripe's list of zero-decimal currencies.
 ZERO_DECIMAL = frozenset(
-    "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF UGX VND VUV XAF XOF XPF".split()
-)  # fmt: skip
+    {"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA"}
+    | {"PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF"}
+)
 
 
 def micros_to_text(micros: int) -> str:
@@ -29,7 +30,7 @@ def micros_to_text(micros: int) -> str:
 
 
 def parse_micros(text: str) -> int:
-    """Micros of a plain decimal string. Raises InvalidAmount for anything but ASCII ``-?12 digits.6 digits``."""
+    """Micros of a plain decimal string, ``-?`` 12 digits ``.`` 6 digits, ASCII only. Raises InvalidAmount."""
     if not isinstance(text, str) or _AMOUNT.fullmatch(text) is None:
         raise InvalidAmount("An amount is a plain decimal string such as 12.5, with at most six decimals.")
     whole, _, fraction = text.lstrip("-").partition(".")

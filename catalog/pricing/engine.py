@@ -1,0 +1,134 @@
+"""What a request should cost, and what it did cost. Pure and exact; see docs/profiles.md for the rules.
+
+``estimate`` prices the parameters a customer asks with; ``effective`` prices the outputs that came
+back, by the price book of the moment of authorization. Both give a Quote whose lines add up.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from catalog.pricing import pipelines
+from catalog.pricing.book import CompiledItem, PriceBook, build_book
+from catalog.pricing.parameters import Values
+from catalog.pricing.rates import Priced
+from catalog.pricing.rounding import EXACT, to_micros
+from catalog.pricing.types import Discount, Line, PlanTier, Quote
+from catalog.pricing.units import micros_to_decimal
+
+__all__ = ["PriceBook", "build_book", "effective", "estimate"]
+
+_ONE = Decimal(1)
+
+
+def estimate(
+    book: PriceBook,
+    model: str,
+    operation: str,
+    parameters: Mapping[str, object],
+    *,
+    discounts: Iterable[Discount] = (),
+) -> Quote:
+    """The expected cost of a request, in the book's unit.
+
+    Raises UnknownModel, UnknownOperation or NotOffered where nothing prices it, InvalidParameter where a
+    parameter is unknown, of the wrong type or out of bounds.
+    """
+    item = book.item(model, operation)
+    mine, item = _offers(book, item, discounts)
+    values = item.parameters.of_request(parameters)
+    parts = pipelines.estimated(item, values) if item.phases else (item.rate.price(values),)
+    return _quote(book, item, values, parts, mine, exact=False)
+
+
+def effective(
+    book: PriceBook,
+    model: str,
+    operation: str,
+    parameters: Mapping[str, object],
+    outputs: Mapping[str, object],
+    *,
+    discounts: Iterable[Discount] = (),
+) -> Quote:
+    """The cost of what was delivered: ``outputs`` where they say something, ``parameters`` where not.
+
+    A pipeline's outputs may carry ``phases``, each with its ``id``, an optional ``status`` ("succeeded",
+    "failed", "skipped") and what it produced; a failed or skipped phase costs nothing. Raises as estimate.
+    """
+    item = book.item(model, operation)
+    mine, item = _offers(book, item, discounts)
+    parts: tuple[Priced, ...]
+    if item.phases:
+        own = {name: value for name, value in outputs.items() if name != "phases"}
+        values = item.parameters.of_outputs(parameters, own)
+        parts = pipelines.delivered(item, values, outputs.get("phases"))
+    else:
+        values = item.parameters.of_outputs(parameters, outputs)
+        parts = (item.rate.price(values),)
+    return _quote(book, item, values, parts, mine, exact=True)
+
+
+def _offers(
+    book: PriceBook, item: CompiledItem, discounts: Iterable[Discount]
+) -> tuple[tuple[Discount, ...], CompiledItem]:
+    """The discounts that cover the item, and the item at its committed price where one is agreed."""
+    if not discounts:
+        return (), item
+    mine = tuple(offer for offer in discounts if offer.covers(item.spec.model, item.spec.operation))
+    agreed = [offer.price for offer in mine if offer.price is not None]
+    if agreed and not item.phases:
+        item = book.repriced(item, min(agreed))
+    return mine, item
+
+
+def _quote(
+    book: PriceBook,
+    item: CompiledItem,
+    values: Values,
+    parts: tuple[Priced, ...],
+    discounts: tuple[Discount, ...],
+    *,
+    exact: bool,
+) -> Quote:
+    spec = item.spec
+    tier: PlanTier | None = item.tier
+    if len(parts) == 1:
+        part = parts[0]
+        lines: tuple[Line, ...] = (part.line,)
+        micros, low, high, approximate = part.line.micros, part.low, part.high, part.approximate
+        if part.tier is not None and (tier is None or part.tier.rank > tier.rank):
+            tier = part.tier
+    else:
+        lines = tuple(part.line for part in parts)
+        micros, low, high = (
+            sum(line.micros for line in lines),
+            sum(p.low for p in parts),
+            sum(p.high for p in parts),
+        )
+        approximate = any(part.approximate for part in parts)
+    for offer in discounts:
+        if offer.percent:
+            line = _off(micros, offer)
+            low, high = low + _off(low, offer).micros, high + _off(high, offer).micros
+            lines, micros = (*lines, line), micros + line.micros
+    if 0 < micros < item.minimum:
+        missing = item.minimum - micros
+        lines = (*lines, Line("Minimum charge", _ONE, micros_to_decimal(missing), missing))
+        micros = item.minimum
+    low, high = _at_least(low, item.minimum), _at_least(high, item.minimum)
+    if exact:
+        low = high = micros
+        approximate = False
+    gate = item.gate(tier, values)
+    return Quote(
+        micros, low, high, lines, approximate, spec.charge_on, spec.hold_ttl, gate, book.unit, spec.confirm, values
+    )  # fmt: skip
+
+
+def _off(micros: int, offer: Discount) -> Line:
+    share = EXACT.multiply(micros_to_decimal(micros), offer.percent)
+    off = -to_micros(share.scaleb(-2, EXACT))
+    return Line(offer.label, _ONE, micros_to_decimal(off), off)
+
+
+def _at_least(micros: int, minimum: int) -> int:
+    return minimum if 0 < micros < minimum else micros
