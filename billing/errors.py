@@ -16,6 +16,8 @@ class Refusal(Exception):
         super().__init__(detail)
         self.detail = detail
         self.extra = extra
+        self.replayed = False
+        """Whether this answer was given before, to the same request with the same Idempotency-Key."""
 
 
 class InvalidRequest(Refusal):

@@ -99,7 +99,8 @@ BEGIN
             THEN r.first_result || jsonb_build_object('i', r.i, 'replayed', true)
             ELSE jsonb_build_object('i', r.i, 'code', code, 'id', r.id, 'unit', r.unit, 'amount', r.amount,
                 'balance', balance, 'held', held, 'available', available, 'needs', r.needs,
-                'low', coalesce(balance < r.recharge_below, false), 'spend_limit', r.spend_limit, 'spent', spent,
+                'low', coalesce(balance < r.recharge_below, false),
+                'recharge_on', r.recharge_below IS NOT NULL, 'spend_limit', r.spend_limit, 'spent', spent,
                 'authorized_at', moment, 'expires_at', moment + make_interval(secs => r.ttl)) END;
         outcomes := outcomes || outcome;
     END LOOP;

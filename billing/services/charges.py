@@ -1,0 +1,347 @@
+"""Charges: authorize, settle, void, refund, expire, estimate. One verb, one function.
+
+``prepare`` and ``prepare_finish`` price a request without touching the database, the ledger's one call decides, and
+``authorized`` and ``finished`` say what became of it. The web server's lane runs the same three steps with the call shared by
+many requests; the functions here run them one after the other.
+"""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+
+from billing.errors import (
+    ConfirmationRequired,
+    InvalidRequest,
+    InvalidState,
+    ModelUnavailable,
+    NotFound,
+    NotOffered,
+)
+from billing.ledger import clock, holds, refunds
+from billing.ledger.holds import FinishRequest, Outcome, PlaceRequest
+from billing.ledger.models import Charge
+from billing.selectors.identities import Identity
+from billing.services import auto_recharge
+from billing.services.refusals import finish_refusal, place_refusal
+from catalog import snapshot
+from catalog.pricing import engine, gates
+from catalog.pricing import errors as pricing
+from catalog.pricing.types import Quote
+from catalog.pricing.units import micros_to_text, parse_micros
+from config.ids import parse_id, public_id
+
+ROUTING = ("provider", "provider_name", "executed_model", "upstream_id")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One piece of work a customer asks for; ``reference`` is the caller's own id."""
+
+    model: str
+    operation: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    reference: str = ""
+    confirm: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caller:
+    """The service that asks, and its Idempotency-Key with the hash of the request it stands for."""
+
+    service_key: uuid.UUID | None = None
+    idem: str | None = None
+    hash: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What happened to the work: charged, or ``failed`` with nothing to pay; routing as metadata repeats it."""
+
+    outputs: dict[str, Any] | None = None
+    cost: str | None = None
+    routing: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What settling needs of a charge: how it was priced when it was authorized."""
+
+    id: uuid.UUID
+    model: str
+    operation: str
+    parameters: Mapping[str, Any]
+    price_book: int | None
+    amount: int
+    unit: str
+
+
+Body = dict[str, Any]
+
+
+def quote(customer: Identity, wanted: Wanted) -> tuple[Quote, int]:
+    """The estimate for this customer and the id of the price book it is from. Raises NotOffered, InvalidRequest."""
+    book = snapshot.current().book(customer.profile, mode=customer.mode)
+    try:
+        return engine.estimate(book, wanted.model, wanted.operation, wanted.parameters), book.id
+    except pricing.NotOffered as error:
+        raise NotOffered(str(error)) from error
+    except pricing.InvalidParameter as error:
+        raise _invalid("parameters", error) from error
+
+
+def prepare(customer: Identity, wanted: Wanted, caller: Caller) -> PlaceRequest:
+    """Price and gate a request; what is left for the ledger is whether the account can afford it.
+
+    Raises NotOffered, InvalidRequest, ModelUnavailable, ConfirmationRequired.
+    """
+    priced, book_id = quote(customer, wanted)
+    plan = snapshot.current().terms(customer.profile).plan(customer.plan)
+    if (closed := gates.refusal(priced, plan)) is not None:
+        raise ModelUnavailable(closed)
+    if priced.requires_confirmation and not wanted.confirm:
+        raise ConfirmationRequired(
+            "This is expensive. Show the customer the estimate, and send the request again with confirm: true.",
+            **estimate_body(priced),
+        )
+    assert customer.account_id is not None
+    return PlaceRequest(
+        account=customer.account_id,
+        amount=priced.micros,
+        needs=priced.gate.needs_available,
+        settle_now=priced.charge_on == "acceptance",
+        ttl=priced.hold_ttl,
+        model=wanted.model,
+        operation=wanted.operation,
+        description=snapshot.current().label(customer.profile, wanted.model, wanted.operation),
+        parameters=dict(priced.parameters),
+        lines=priced.lines_json(),
+        price_book=book_id,
+        reference=wanted.reference,
+        api_key=customer.key_id,
+        service_key=caller.service_key,
+        owner=caller.service_key,
+        idem=caller.idem,
+        hash=caller.hash,
+        recharge=True,
+    )
+
+
+def authorized(outcome: Outcome, customer: Identity) -> Body:
+    """The answer to an authorize call. Raises the refusal the ledger decided on."""
+    if outcome["code"] not in ("authorized", "settled"):
+        raise place_refusal(outcome, customer)
+    cost = {"cost": micros_to_text(outcome["amount"])} if outcome["code"] == "settled" else {}
+    return {
+        "id": _charge_id(outcome),
+        "status": outcome["code"],
+        "unit": outcome["unit"],
+        "metadata": {"cost_estimate": micros_to_text(outcome["amount"]), **cost},
+        "hold": "0" if cost else micros_to_text(outcome["amount"]),
+        **_standing(outcome),
+        "held": micros_to_text(outcome["held"]),
+        "authorized_at": _instant(outcome["authorized_at"]),
+        "expires_at": None if cost else _instant(outcome["expires_at"]),
+    }
+
+
+def place(request: PlaceRequest) -> Outcome:
+    """Ask the ledger; where auto-recharge should run first, run it inside this request and ask once more."""
+    outcome = holds.place([request])[0]
+    if outcome["code"] == "recharge":
+        outcome = recharge_and_place(request)
+    elif outcome.get("low"):
+        transaction.on_commit(lambda: auto_recharge.nudge(request.account))
+    return outcome
+
+
+def recharge_and_place(request: PlaceRequest) -> Outcome:
+    """The customer's card is charged now if need be; whatever came of it, the ledger decides after."""
+    auto_recharge.recharge_now(request.account, max(request.amount, request.needs))
+    request.recharge = False
+    return holds.place([request])[0]
+
+
+def authorize(customer: Identity, wanted: Wanted, caller: Caller) -> tuple[Body, bool]:
+    """Price, gate, and set aside (or charge at once) one piece of work; answers body and whether it is a replay."""
+    outcome = place(prepare(customer, wanted, caller))
+    return authorized(outcome, customer), "replayed" in outcome
+
+
+def facts(charge_id: uuid.UUID) -> Facts:
+    """How a charge was priced. Raises NotFound."""
+    row = (
+        Charge.objects.filter(pk=charge_id)
+        .values_list("id", "model", "operation", "parameters", "price_book_id", "amount", "unit")
+        .first()
+    )
+    if row is None:
+        raise no_such_charge()
+    return Facts(*row)
+
+
+def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishRequest:
+    """Price what was delivered by the price book of the moment of authorization; a given cost overrides.
+
+    With neither outputs nor cost the work is taken as delivered as asked. Raises InvalidRequest.
+    """
+    lines: list[dict[str, str]] | None = None
+    if result.cost is not None:
+        cost = parse_micros(result.cost)
+    elif charge.price_book is None:
+        cost = charge.amount
+    else:
+        book = snapshot.current().book_by_id(charge.price_book)
+        try:
+            priced = engine.effective(book, charge.model, charge.operation, charge.parameters, result.outputs or {})
+        except pricing.InvalidParameter as error:
+            raise _invalid("outputs", error) from error
+        cost, lines = priced.micros, priced.lines_json()
+    if cost < 0:
+        raise InvalidRequest("A cost is not negative.", [{"field": "cost", "message": "must be 0 or more"}])
+    return FinishRequest(
+        id=charge.id,
+        action="settle",
+        cost=cost,
+        outputs=result.outputs,
+        lines=lines,
+        routing=result.routing,
+        service_key=caller.service_key,
+        owner=caller.service_key,
+        idem=caller.idem,
+        hash=caller.hash,
+    )
+
+
+def finished(outcome: Outcome, request: FinishRequest) -> Body:
+    """The answer to a settle or void call. Raises the refusal the ledger decided on."""
+    if outcome["code"] not in ("settled", "voided", "already"):
+        raise finish_refusal(outcome)
+    voided = request.action == "void"
+    cost, hold = outcome["cost"], outcome["amount"]
+    short = {"uncollected": micros_to_text(outcome["uncollected"])} if outcome["uncollected"] else {}
+    return {
+        "id": _charge_id(outcome),
+        "status": "voided" if voided else "settled",
+        "unit": outcome["unit"],
+        "metadata": {
+            "cost": micros_to_text(cost),
+            "cost_estimate": micros_to_text(hold),
+            **{name: (request.routing or {}).get(name) for name in ROUTING},
+        },
+        "returned": micros_to_text(max(0, hold - cost)),
+        **short,
+        **_standing(outcome),
+    }
+
+
+def settle(charge_id: uuid.UUID, result: Result, caller: Caller) -> tuple[Body, bool]:
+    """The hold becomes a charge at the actual cost; the rest returns at once. A repeat at the same cost answers the same."""
+    request = prepare_finish(facts(charge_id), result, caller)
+    outcome = holds.finish([request])[0]
+    if outcome.get("low"):
+        account_id = uuid.UUID(outcome["account"])
+        transaction.on_commit(lambda: auto_recharge.nudge(account_id))
+    return finished(outcome, request), "replayed" in outcome
+
+
+def void_request(charge_id: uuid.UUID, reason: str, caller: Caller) -> FinishRequest:
+    """The ledger's request for a void."""
+    return FinishRequest(
+        id=charge_id,
+        action="void",
+        reason=reason,
+        service_key=caller.service_key,
+        owner=caller.service_key,
+        idem=caller.idem,
+        hash=caller.hash,
+    )
+
+
+def void(charge_id: uuid.UUID, reason: str, caller: Caller) -> tuple[Body, bool]:
+    """The hold ends with nothing charged."""
+    request = void_request(charge_id, reason, caller)
+    outcome = holds.finish([request])[0]
+    return finished(outcome, request), "replayed" in outcome
+
+
+def refund(charge_id: uuid.UUID, amount: str | None, reason: str) -> Body:
+    """Give a settled charge back, whole or in part: the opposite is posted, the credits are there at once."""
+    micros = None if amount is None else parse_micros(amount)
+    try:
+        posted = refunds.refund_charge(charge_id=charge_id, micros=micros, reason=reason)
+    except Charge.DoesNotExist as error:
+        raise no_such_charge() from error
+    except refunds.NotRefundable as error:
+        raise InvalidState(
+            f"This charge is {error.status}; {micros_to_text(error.refundable)} of it can be refunded.",
+            refundable=micros_to_text(error.refundable),
+        ) from error
+    charge = Charge.objects.get(pk=charge_id)
+    return {
+        "id": charge.public_id,
+        "status": charge.status,
+        "unit": charge.unit,
+        "refunded": micros_to_text(charge.refunded),
+        "transaction": posted.public_id,
+        "balance": micros_to_text(posted.balance_after),
+        "metadata": {"cost": micros_to_text((charge.cost or 0) - charge.refunded), **charge.routing},
+    }
+
+
+def expire_due(limit: int = 500) -> int:
+    """Void the holds whose time is over; returns how many. Each hold ends once, whoever else is ending it."""
+    due = Charge.objects.filter(status="authorized", expires_at__lte=clock.now()).order_by("expires_at")
+    requests = [
+        FinishRequest(id=charge_id, action="expire", reason="The hold timed out before the work was settled.")
+        for charge_id in due.values_list("id", flat=True)[:limit]
+    ]
+    return sum(outcome["code"] == "voided" for outcome in holds.finish(requests))
+
+
+def estimate_body(priced: Quote) -> Body:
+    """What a request should cost, with its lines and, where it is approximate, its range."""
+    return {
+        "cost_estimate": micros_to_text(priced.micros),
+        "range": priced.range_json(),
+        "unit": priced.unit,
+        "lines": priced.lines_json(),
+        "approximate": priced.approximate,
+    }
+
+
+def charge_id_of(text: str) -> uuid.UUID:
+    """The charge a shown id names. Raises NotFound for anything else."""
+    charge_id = parse_id("ch", text)
+    if charge_id is None:
+        raise no_such_charge()
+    return charge_id
+
+
+def no_such_charge() -> NotFound:
+    return NotFound("There is no such charge.")
+
+
+def _invalid(where: str, error: pricing.InvalidParameter) -> InvalidRequest:
+    return InvalidRequest(
+        f"The {where} are not what this operation takes.",
+        [{"field": f"{where}.{error.field}", "message": error.message}],
+    )
+
+
+def _charge_id(outcome: Outcome) -> str:
+    return public_id("ch", uuid.UUID(outcome["id"]))
+
+
+def _standing(outcome: Outcome) -> Body:
+    return {
+        "balance": micros_to_text(outcome["balance"]),
+        "available": micros_to_text(outcome["available"]),
+    }
+
+
+def _instant(text: str) -> str:
+    """The database's timestamp as RFC 3339 with Z."""
+    return text.replace("+00:00", "Z")

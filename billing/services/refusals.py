@@ -1,0 +1,78 @@
+"""From what the ledger decided to the refusal a caller hears."""
+
+from billing import errors
+from billing.ledger.holds import Outcome
+from billing.selectors.identities import Identity
+from billing.services.remedies import ways_out
+from catalog import snapshot
+from catalog.pricing.units import CREDIT, micros_to_text
+
+
+def place_refusal(outcome: Outcome, customer: Identity) -> errors.Refusal:
+    """Why an authorize was refused."""
+    refusal = _common(outcome) or _money(outcome, customer)
+    refusal.replayed = "replayed" in outcome
+    return refusal
+
+
+def finish_refusal(outcome: Outcome) -> errors.Refusal:
+    """Why a settle or void was refused."""
+    if (refusal := _common(outcome)) is None:
+        status, cost = outcome["status"], outcome["cost"]
+        charged = f" at {micros_to_text(cost)}" if status in ("settled", "refunded") else ""
+        refusal = errors.InvalidState(f"This charge is already {status}{charged}.", status_now=status)
+    refusal.replayed = "replayed" in outcome
+    return refusal
+
+
+def _common(outcome: Outcome) -> errors.Refusal | None:
+    match outcome["code"]:
+        case "unauthorized":
+            return errors.Unauthorized("This API key is unknown, expired or revoked. Create another under API keys.")
+        case "idempotency_conflict":
+            return errors.IdempotencyConflict(
+                "This Idempotency-Key was used for another request. Use a new key for a new request."
+            )
+        case "idempotency_in_progress":
+            return errors.IdempotencyInProgress("The first request with this key is still running. Try again shortly.")
+        case "not_found":
+            return errors.NotFound("There is no such account or charge.")
+        case "closed":
+            return errors.Forbidden("This account is closed.")
+    return None
+
+
+def _money(outcome: Outcome, customer: Identity) -> errors.Refusal:
+    code, unit = outcome["code"], outcome["unit"]
+    counted = "credits" if unit == CREDIT else unit
+    required, available = micros_to_text(outcome["amount"]), micros_to_text(outcome["available"])
+    if code == "model_unavailable":
+        return errors.ModelUnavailable(
+            f"This model and size need at least {micros_to_text(outcome['needs'])} {counted} available; "
+            f"this account has {available}. Add funds to open them.",
+            required=micros_to_text(outcome["needs"]),
+            available=available,
+            unit=unit,
+        )
+    if code == "spending_limit_reached":
+        available = micros_to_text(max(0, outcome["spend_limit"] - outcome["spent"]))
+        detail = f"This would pass the monthly spending limit: {required} {counted} needed, {available} left of it."
+        kind: type[errors.Refusal] = errors.SpendingLimitReached
+    elif code == "credit_limit_reached":
+        detail = f"This would pass the credit limit: {required} {counted} needed, {available} left of it."
+        kind = errors.CreditLimitReached
+    else:
+        detail = f"This costs {required} {counted}; {available} are available."
+        kind = errors.InsufficientCredits
+    return kind(
+        detail,
+        required=required,
+        available=available,
+        unit=unit,
+        remedies=ways_out(
+            code,
+            terms=snapshot.current().terms(customer.profile),
+            mode=customer.mode,
+            recharge_on=bool(outcome.get("recharge_on")),
+        ),
+    )
