@@ -1,9 +1,15 @@
 #!/usr/bin/env python3
-import os
+"""Every command of the portal: ``python3 manage.py up``, ``test``, ``status``, and Django's own.
+
+Any Python from 3.11 will do; the first run installs the rest beside the code.
+"""
+
 import sys
 
-if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
-    from django.core.management import execute_from_command_line
+if sys.version_info < (3, 11):  # noqa: UP036 - this file alone must still be readable to an older Python
+    sys.exit("The portal needs Python 3.11 or newer; this is Python %d.%d." % sys.version_info[:2])  # noqa: UP031
 
-    execute_from_command_line(sys.argv)
+from config.embedded import commands
+
+if __name__ == "__main__":
+    sys.exit(commands.main(sys.argv))

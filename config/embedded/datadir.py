@@ -1,0 +1,137 @@
+"""The data folder of one portal on one machine: where things are kept, and what a running `up` has told.
+
+Other commands find the same database, mail folder and payments by it: ``--data DIR`` on any of them.
+"""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from config.embedded.bootstrap import BASE_DIR
+from config.embedded.problems import clear_disk_errors
+from config.embedded.procs import started_at
+
+DEFAULT = BASE_DIR / ".local" / "data"
+VARIABLE = "PORTAL_DATA_DIR"
+
+
+@dataclass
+class State:
+    """What is true while `up` runs; written anew whenever a process starts."""
+
+    supervisor: int
+    since: str
+    portal: str = ""
+    studio: str = ""
+    stripe: str = ""
+    database: str = ""
+    staff: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    processes: dict[str, int] = field(default_factory=dict)
+
+
+class DataDir:
+    def __init__(self, root: Path) -> None:
+        self.root = root.resolve()
+        self.logs = self.root / "log"
+        self.run = self.root / "run"
+        self.mail = self.root / "mail"
+        self._state = self.root / "state.json"
+        self._secrets = self.root / "secrets.json"
+
+    def make(self) -> None:
+        with clear_disk_errors(self.root):
+            # Others may pass through (the database's own user must) but neither list nor read.
+            self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
+            for folder in (self.logs, self.run, self.mail):
+                folder.mkdir(mode=0o700, exist_ok=True)
+
+    # -- secrets: made once, kept ------------------------------------------------------------
+    def secrets(self) -> dict[str, str]:
+        return _read(self._secrets)
+
+    def keep_secret(self, name: str, value: str) -> None:
+        _write(self._secrets, self.secrets() | {name: value})
+
+    def secret(self, name: str, *, prefix: str = "", size: int = 24) -> str:
+        """The kept secret of this name, made up the first time."""
+        known = self.secrets().get(name)
+        if known is None:
+            known = prefix + secrets.token_hex(size)
+            self.keep_secret(name, known)
+        return known
+
+    # -- state: true while up runs -----------------------------------------------------------
+    def write_state(self, state: State) -> None:
+        _write(self._state, asdict(state))
+
+    def running(self) -> State | None:
+        """What the `up` that runs on this folder has told, or None when none runs."""
+        known = _read(self._state)
+        if not known or started_at(known["supervisor"]) != known["since"]:
+            return None
+        return State(**known)
+
+    def last_state(self) -> State | None:
+        """What the last `up` has told, whether or not it still runs."""
+        known = _read(self._state)
+        return State(**known) if known else None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        contents: dict[str, Any] = json.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    return contents
+
+
+def _write(path: Path, contents: Mapping[str, object]) -> None:
+    """Whole or not at all, and for its owner's eyes only."""
+    with clear_disk_errors(path):
+        scratch = path.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(contents, file, indent=1)
+        scratch.replace(path)
+
+
+def take_option(argv: list[str]) -> tuple[list[str], Path | None]:
+    """``argv`` without ``--data DIR`` (or ``--data=DIR``), and the folder it named."""
+    rest: list[str] = []
+    chosen: Path | None = None
+    words = iter(argv)
+    for word in words:
+        if word == "--":
+            rest += [word, *words]
+        elif word == "--data":
+            chosen = Path(next(words, ""))
+        elif word.startswith("--data="):
+            chosen = Path(word.removeprefix("--data="))
+        else:
+            rest.append(word)
+    return rest, chosen
+
+
+def adopt(chosen: Path | None) -> None:
+    """Make this process see what the portal of a data folder sees: its database, its payments, its mail.
+
+    A DATABASE_URL of the caller's wins, and then nothing is taken from a folder that was not asked for.
+    """
+    if chosen is None and "DATABASE_URL" in os.environ:
+        return
+    folder = DataDir(chosen or Path(os.environ.get(VARIABLE) or DEFAULT))
+    os.environ[VARIABLE] = str(folder.root)
+    state = folder.running()
+    if state is not None:
+        for name, value in state.environment.items():
+            os.environ.setdefault(name, value)
+    elif chosen is not None and "DATABASE_URL" not in os.environ:
+        print(
+            f"No portal runs on {folder.root}; start it with: manage.py up --data {chosen}", file=sys.stderr
+        )
