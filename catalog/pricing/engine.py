@@ -118,10 +118,19 @@ def _quote(
     if exact:
         low = high = micros
         approximate = False
-    gate = item.gate(tier, values)
     return Quote(
-        micros, low, high, lines, approximate, spec.charge_on, spec.hold_ttl, gate, book.unit, spec.confirm, values
-    )  # fmt: skip
+        micros=micros,
+        low=low,
+        high=high,
+        lines=lines,
+        approximate=approximate,
+        charge_on=spec.charge_on,
+        hold_ttl=spec.hold_ttl,
+        gate=item.gate(tier, values),
+        unit=book.unit,
+        requires_confirmation=spec.confirm,
+        parameters=values,
+    )
 
 
 def _off(micros: int, offer: Discount) -> Line:

@@ -26,6 +26,11 @@ def to_micros(value: Decimal) -> int:
     return int(value.scaleb(6, EXACT).quantize(_ONE, context=_HALF_UP))
 
 
+def quotient_micros(value: Decimal, divisor: Decimal) -> int:
+    """The whole micro-units nearest to ``value / divisor`` units, halves away from zero."""
+    return int(_HALF_UP.divide(value.scaleb(6, EXACT), divisor).quantize(_ONE, context=_HALF_UP))
+
+
 def minor_from_micros(micros: int, exponent: int) -> int:
     """Minor units of a currency with ``exponent`` decimals nearest to ``micros``, halves away from zero."""
     divisor: int = MICRO // 10**exponent
