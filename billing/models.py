@@ -18,7 +18,7 @@ from config.ids import new_id, public_id
 PAYMENT_TRANSITIONS: dict[str, tuple[str, ...]] = {
     "created": ("submitted", "failed", "canceled"),
     "submitted": ("unknown", "requires_action", "succeeded", "failed", "canceled", "quarantined"),
-    "unknown": ("requires_action", "succeeded", "failed", "canceled", "quarantined"),
+    "unknown": ("submitted", "requires_action", "succeeded", "failed", "canceled", "quarantined"),
     "requires_action": ("succeeded", "failed", "canceled", "quarantined"),
     "failed": ("succeeded", "quarantined"),
     "canceled": ("succeeded", "quarantined"),
@@ -206,7 +206,7 @@ class Reversal(models.Model):
 
 
 class AutoRecharge(models.Model):
-    """An account's wish to be topped up by itself: when the balance is below ``threshold``, charge the amount.
+    """An account's wish to be topped up by itself: when the balance is under ``threshold``, charge a card.
 
     ``failures`` counts failed attempts in a row. While ``paused_at`` is set nothing is charged until the
     customer switches it on again. The ledger's balance row carries the same threshold for the hot path.
