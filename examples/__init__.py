@@ -1,0 +1,1 @@
+"""Programs that show how the portal is used from outside. Nothing in the product imports them."""
