@@ -12,7 +12,9 @@ def bearer(header: str | None) -> str:
     if scheme.lower() != "bearer" or not text:
         raise Unauthorized("Send your API key in the header: Authorization: Bearer bpk_…")
     if not well_formed(text.strip()):
-        raise Unauthorized("This is not an API key: it is mistyped or cut off. Copy it again from the place you keep it.")
+        raise Unauthorized(
+            "This is not an API key: it is mistyped or cut off. Copy it again from the place you keep it."
+        )
     return text.strip()
 
 

@@ -51,7 +51,9 @@ def of(account_id: uuid.UUID) -> BalanceView:
 
 def open_row(account_id: uuid.UUID, *, unit: str, credit_limit: int = 0) -> None:
     """Create the account's balance row; a second call changes nothing."""
-    Balance.objects.get_or_create(account_id=account_id, defaults={"unit": unit, "credit_limit": credit_limit})
+    Balance.objects.get_or_create(
+        account_id=account_id, defaults={"unit": unit, "credit_limit": credit_limit}
+    )
 
 
 def set_recharge_rule(account_id: uuid.UUID, *, below: int | None, after: datetime | None = None) -> None:

@@ -102,7 +102,9 @@ def lots_total(account_id: uuid.UUID) -> int:
 
 def note_next_expiry(account_id: uuid.UUID) -> None:
     """Tell the balance row when the account's credits next lapse; until then no request looks at grants."""
-    soonest = Grant.objects.filter(account_id=account_id, is_spent=False).aggregate(at=Min("expires_at"))["at"]
+    soonest = Grant.objects.filter(account_id=account_id, is_spent=False).aggregate(at=Min("expires_at"))[
+        "at"
+    ]
     Balance.objects.filter(account_id=account_id).update(next_expiry=soonest)
 
 
@@ -114,9 +116,9 @@ def extend_all(account_id: uuid.UUID, expires_at: datetime) -> None:
     """
     lock(account_id)
     expire(account_id)
-    Grant.objects.filter(account_id=account_id, is_spent=False).exclude(
-        expires_at__lte=clock.now()
-    ).update(expires_at=expires_at)
+    Grant.objects.filter(account_id=account_id, is_spent=False).exclude(expires_at__lte=clock.now()).update(
+        expires_at=expires_at
+    )
     note_next_expiry(account_id)
 
 

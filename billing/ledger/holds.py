@@ -36,7 +36,7 @@ class PlaceRequest:
     settle_now: bool = False
     parameters: dict[str, Any] = field(default_factory=dict)
     lines: list[dict[str, str]] = field(default_factory=list)
-    price_book: int | None = None
+    price_book: uuid.UUID | None = None
     reference: str = ""
     api_key: uuid.UUID | None = None
     service_key: uuid.UUID | None = None

@@ -4,7 +4,6 @@ The big tables carry account ids without a database foreign key: its check would
 once more for every charge. ``manage.py reconcile`` looks for strays instead.
 """
 
-
 from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
@@ -78,7 +77,11 @@ class Transaction(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     account = models.ForeignKey(
-        "accounts.BillingAccount", on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
+        "accounts.BillingAccount",
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     seq = models.BigIntegerField()
     kind = models.CharField(max_length=16, choices=Kind.choices)
@@ -87,7 +90,12 @@ class Transaction(models.Model):
     unit = models.CharField(max_length=8)
     description = models.CharField(max_length=200)
     charge = models.ForeignKey(
-        "Charge", null=True, on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="transactions"
+        "Charge",
+        null=True,
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="transactions",
     )
     reference = models.CharField(max_length=255, blank=True)
     model = models.CharField(max_length=80, blank=True)
@@ -100,8 +108,12 @@ class Transaction(models.Model):
         ordering = ["account", "-seq"]
         constraints = [
             models.UniqueConstraint(fields=["account", "seq"], name="transaction_seq_unique"),
-            models.UniqueConstraint(fields=["key"], condition=Q(key__isnull=False), name="transaction_key_unique"),
-            models.UniqueConstraint(fields=["charge"], condition=Q(kind="usage"), name="transaction_usage_once"),
+            models.UniqueConstraint(
+                fields=["key"], condition=Q(key__isnull=False), name="transaction_key_unique"
+            ),
+            models.UniqueConstraint(
+                fields=["charge"], condition=Q(kind="usage"), name="transaction_usage_once"
+            ),
         ]
         indexes = [
             models.Index(
@@ -222,7 +234,11 @@ class Charge(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     account = models.ForeignKey(
-        "accounts.BillingAccount", on_delete=models.PROTECT, db_constraint=False, db_index=False, related_name="+"
+        "accounts.BillingAccount",
+        on_delete=models.PROTECT,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     api_key_id = models.UUIDField(null=True)
     status = models.CharField(max_length=10, choices=Status.choices)
@@ -239,7 +255,7 @@ class Charge(models.Model):
     routing = models.JSONField(default=dict)
     estimate_lines = models.JSONField(default=list)
     cost_lines = models.JSONField(null=True)
-    price_book_id = models.BigIntegerField(null=True)
+    price_book_id = models.UUIDField(null=True)
     reference = models.CharField(max_length=255, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     authorized_at = models.DateTimeField()
@@ -248,7 +264,9 @@ class Charge(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(condition=Q(amount__gte=0, uncollected__gte=0), name="charge_amounts_not_negative"),
+            models.CheckConstraint(
+                condition=Q(amount__gte=0, uncollected__gte=0), name="charge_amounts_not_negative"
+            ),
             models.CheckConstraint(
                 condition=Q(refunded__gte=0) & (Q(refunded=0) | Q(refunded__lte=models.F("cost"))),
                 name="charge_refund_in_range",
@@ -293,5 +311,3 @@ class IdempotencyRecord(models.Model):
 
     def __str__(self) -> str:
         return self.key
-
-

@@ -25,7 +25,9 @@ class NotRefundable(Exception):
 
 
 @transaction.atomic
-def refund_charge(*, charge_id: uuid.UUID, micros: int | None, reason: str, key: str | None = None) -> Transaction:
+def refund_charge(
+    *, charge_id: uuid.UUID, micros: int | None, reason: str, key: str | None = None
+) -> Transaction:
     """Post a refund of a settled charge, whole (``micros=None``) or in part; amounts in micros.
 
     Credits go back to the grants they came from, last used first; where a grant has expired meanwhile they

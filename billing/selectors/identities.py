@@ -19,7 +19,8 @@ SELECT k.id, k.kind, a.id, a.profile, a.plan, a.mode, a.unit, a.name,
             THEN coalesce(extract(epoch FROM k.expires_at - now()), 86400)::int ELSE 0 END
 """
 BY_KEY_SQL: Final = (
-    _COLUMNS + "FROM accounts_apikey k LEFT JOIN accounts_billingaccount a ON a.id = k.account_id WHERE k.digest = %s"
+    _COLUMNS
+    + "FROM accounts_apikey k LEFT JOIN accounts_billingaccount a ON a.id = k.account_id WHERE k.digest = %s"
 )
 BY_ACCOUNT_SQL: Final = """
 SELECT NULL::uuid, 'account', id, profile, plan, mode, unit, name, 86400

@@ -29,6 +29,7 @@ from billing.services.refusals import finish_refusal, place_refusal
 from catalog import snapshot
 from catalog.pricing import engine, gates
 from catalog.pricing import errors as pricing
+from catalog.pricing.engine import PriceBook
 from catalog.pricing.types import Quote
 from catalog.pricing.units import micros_to_text, parse_micros
 from config.ids import parse_id, public_id
@@ -73,7 +74,7 @@ class Facts:
     model: str
     operation: str
     parameters: Mapping[str, Any]
-    price_book: int | None
+    price_book: uuid.UUID | None
     amount: int
     unit: str
 
@@ -81,11 +82,11 @@ class Facts:
 Body = dict[str, Any]
 
 
-def quote(customer: Identity, wanted: Wanted) -> tuple[Quote, int]:
-    """The estimate for this customer and the id of the price book it is from. Raises NotOffered, InvalidRequest."""
+def quote(customer: Identity, wanted: Wanted) -> tuple[Quote, PriceBook]:
+    """The estimate for this customer and the price book it is from. Raises NotOffered, InvalidRequest."""
     book = snapshot.current().book(customer.profile, mode=customer.mode)
     try:
-        return engine.estimate(book, wanted.model, wanted.operation, wanted.parameters), book.id
+        return engine.estimate(book, wanted.model, wanted.operation, wanted.parameters), book
     except pricing.NotOffered as error:
         raise NotOffered(str(error)) from error
     except pricing.InvalidParameter as error:
@@ -97,7 +98,7 @@ def prepare(customer: Identity, wanted: Wanted, caller: Caller) -> PlaceRequest:
 
     Raises NotOffered, InvalidRequest, ModelUnavailable, ConfirmationRequired.
     """
-    priced, book_id = quote(customer, wanted)
+    priced, book = quote(customer, wanted)
     plan = snapshot.current().terms(customer.profile).plan(customer.plan)
     if (closed := gates.refusal(priced, plan)) is not None:
         raise ModelUnavailable(closed)
@@ -115,10 +116,10 @@ def prepare(customer: Identity, wanted: Wanted, caller: Caller) -> PlaceRequest:
         ttl=priced.hold_ttl,
         model=wanted.model,
         operation=wanted.operation,
-        description=snapshot.current().label(customer.profile, wanted.model, wanted.operation),
+        description=book.item(wanted.model, wanted.operation).spec.label,
         parameters=dict(priced.parameters),
         lines=priced.lines_json(),
-        price_book=book_id,
+        price_book=book.id,
         reference=wanted.reference,
         api_key=customer.key_id,
         service_key=caller.service_key,
@@ -195,7 +196,9 @@ def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishReque
     else:
         book = snapshot.current().book_by_id(charge.price_book)
         try:
-            priced = engine.effective(book, charge.model, charge.operation, charge.parameters, result.outputs or {})
+            priced = engine.effective(
+                book, charge.model, charge.operation, charge.parameters, result.outputs or {}
+            )
         except pricing.InvalidParameter as error:
             raise _invalid("outputs", error) from error
         cost, lines = priced.micros, priced.lines_json()

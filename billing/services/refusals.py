@@ -28,13 +28,17 @@ def finish_refusal(outcome: Outcome) -> errors.Refusal:
 def _common(outcome: Outcome) -> errors.Refusal | None:
     match outcome["code"]:
         case "unauthorized":
-            return errors.Unauthorized("This API key is unknown, expired or revoked. Create another under API keys.")
+            return errors.Unauthorized(
+                "This API key is unknown, expired or revoked. Create another under API keys."
+            )
         case "idempotency_conflict":
             return errors.IdempotencyConflict(
                 "This Idempotency-Key was used for another request. Use a new key for a new request."
             )
         case "idempotency_in_progress":
-            return errors.IdempotencyInProgress("The first request with this key is still running. Try again shortly.")
+            return errors.IdempotencyInProgress(
+                "The first request with this key is still running. Try again shortly."
+            )
         case "not_found":
             return errors.NotFound("There is no such account or charge.")
         case "closed":

@@ -57,7 +57,7 @@ class Migration(migrations.Migration):
                 ('routing', models.JSONField(default=dict)),
                 ('estimate_lines', models.JSONField(default=list)),
                 ('cost_lines', models.JSONField(null=True)),
-                ('price_book_id', models.BigIntegerField(null=True)),
+                ('price_book_id', models.UUIDField(null=True)),
                 ('reference', models.CharField(blank=True, max_length=255)),
                 ('reason', models.CharField(blank=True, max_length=200)),
                 ('authorized_at', models.DateTimeField()),

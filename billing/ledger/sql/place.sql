@@ -20,7 +20,7 @@ CREATE TYPE ledger_place_request AS (
     description  text,
     parameters   jsonb,
     lines        jsonb,
-    price_book   bigint,
+    price_book   uuid,
     reference    text,
     owner        uuid,      -- whose Idempotency-Key it is
     idem         text,      -- the key, or null
@@ -54,12 +54,14 @@ BEGIN
                (q.api_key IS NULL OR (k.id IS NOT NULL AND k.revoked_at IS NULL AND coalesce(k.expires_at > moment, true)))
                AND (q.service_key IS NULL OR (s.id IS NOT NULL AND s.revoked_at IS NULL AND coalesce(s.expires_at > moment, true)))
                    AS keys_valid,
+               c.status AS placed, c.expires_at AS placed_until, c.authorized_at AS placed_at,
                f.request_hash AS first_hash, f.result AS first_result
           FROM unnest(wanted) AS q
           LEFT JOIN ledger_balance b ON b.account_id = q.account
           LEFT JOIN accounts_apikey k ON k.id = q.api_key
           LEFT JOIN accounts_apikey s ON s.id = q.service_key
           LEFT JOIN ledger_idempotencyrecord f ON f.owner = q.owner AND f.key = q.idem
+          LEFT JOIN ledger_charge c ON c.id = q.id
          ORDER BY q.account, q.i
     LOOP
         IF r.account IS DISTINCT FROM current THEN
@@ -73,6 +75,9 @@ BEGIN
         ELSIF r.first_hash IS NOT NULL THEN
             code := CASE WHEN r.first_hash <> r.hash THEN 'idempotency_conflict'
                          WHEN r.first_result IS NULL THEN 'idempotency_in_progress' ELSE 'replay' END;
+        ELSIF r.placed IS NOT NULL THEN
+            -- Asked again after a broken connection: the answer of the call that went through.
+            code := CASE WHEN r.settle_now THEN 'settled' ELSE 'authorized' END;
         ELSIF r.known IS NULL THEN code := 'not_found';
         ELSIF NOT r.is_open THEN code := 'closed';
         ELSIF r.idem IS NOT NULL AND (r.owner::text || r.idem) = ANY (seen) THEN code := 'again';
@@ -88,7 +93,7 @@ BEGIN
             code := 'authorized'; held := held + r.amount; available := available - r.amount;
         END IF;
 
-        IF code IN ('settled', 'authorized') THEN
+        IF r.placed IS NULL AND code IN ('settled', 'authorized') THEN
             spent := spent + r.amount;
             accepted := accepted || r.i;
         END IF;
@@ -101,7 +106,8 @@ BEGIN
                 'balance', balance, 'held', held, 'available', available, 'needs', r.needs,
                 'low', coalesce(balance < r.recharge_below, false),
                 'recharge_on', r.recharge_below IS NOT NULL, 'spend_limit', r.spend_limit, 'spent', spent,
-                'authorized_at', moment, 'expires_at', moment + make_interval(secs => r.ttl)) END;
+                'authorized_at', coalesce(r.placed_at, moment),
+                'expires_at', coalesce(r.placed_until, moment + make_interval(secs => r.ttl))) END;
         outcomes := outcomes || outcome;
     END LOOP;
 
@@ -111,9 +117,9 @@ BEGIN
     INSERT INTO ledger_idempotencyrecord (owner, key, request_hash, result, created_at)
     SELECT q.owner, q.idem, q.hash, o, moment
       FROM unnest(outcomes) AS o JOIN unnest(wanted) AS q ON q.i = (o ->> 'i')::int
-     WHERE q.idem IS NOT NULL AND o ->> 'code' IN ('authorized', 'settled', 'insufficient_credits', 'credit_limit_reached',
-                                                  'spending_limit_reached', 'model_unavailable')
-           AND NOT o ? 'replayed';
+     WHERE q.idem IS NOT NULL AND NOT o ? 'replayed'
+           AND o ->> 'code' IN ('authorized', 'settled', 'insufficient_credits', 'credit_limit_reached',
+                                                  'spending_limit_reached', 'model_unavailable');
     RETURN to_jsonb(outcomes);
 END $$;
 

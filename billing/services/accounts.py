@@ -1,0 +1,108 @@
+"""Opening a billing account: the account, its owner, its balance row, and what the profile gives a newcomer."""
+
+from django.db import transaction
+
+from accounts.models import BillingAccount, Membership, Role, User
+from billing.errors import InvalidRequest
+from billing.ledger import balances, grants
+from catalog import snapshot
+from catalog.terms import Terms
+
+
+@transaction.atomic
+def open_account(
+    *,
+    name: str,
+    email: str,
+    user: User | None = None,
+    profile: str | None = None,
+    plan: str | None = None,
+    mode: str | None = None,
+) -> BillingAccount:
+    """Open an account with the profile's bonus and trial grant; one per user, however often it is asked.
+
+    ``profile``, ``plan`` and ``mode`` default to what the catalog says. Raises InvalidRequest for unknown ones.
+    """
+    if user is not None:
+        User.objects.select_for_update().get(pk=user.pk)
+        if (own := BillingAccount.objects.filter(opened_for=user).first()) is not None:
+            return own
+    terms = _terms(profile)
+    mode, plan = _checked(terms, mode, plan)
+    account = BillingAccount.objects.create(
+        name=name,
+        email=email,
+        profile=terms.slug,
+        plan=plan,
+        mode=mode,
+        unit=terms.unit_for(mode),
+        opened_for=user,
+    )
+    if user is not None:
+        Membership.objects.create(account=account, user=user, role=Role.OWNER)
+    balances.open_row(account.pk, unit=account.unit, credit_limit=_credit_limit(terms, mode))
+    if mode == "metered" and terms.spending_limit is not None:
+        balances.set_spend_limit(account.pk, terms.spending_limit.default)
+    _welcome(account, terms)
+    return account
+
+
+def ensure_account(user: User) -> BillingAccount:
+    """The account of a user who has none yet: sign-up opens it, and so does the first page, should that have failed."""
+    name = user.company or user.name or user.email.partition("@")[0]
+    return open_account(name=name, email=user.email, user=user)
+
+
+def _terms(profile: str | None) -> Terms:
+    current = snapshot.current()
+    try:
+        return current.terms(profile) if profile else current.default_terms()
+    except LookupError as error:
+        raise InvalidRequest(
+            f"There is no billing profile {profile or '(default)'}: load it with load_profile."
+        ) from error
+
+
+def _checked(terms: Terms, mode: str | None, plan: str | None) -> tuple[str, str]:
+    mode = mode or terms.default_mode
+    plan = terms.default_plan if plan is None else plan
+    if mode not in terms.modes:
+        raise InvalidRequest(f"{terms.name} has no mode {mode!r}; it has {', '.join(terms.modes)}.")
+    if plan and terms.plan(plan) is None:
+        offered = ", ".join(item.slug for item in terms.plans) or "none"
+        raise InvalidRequest(f"{terms.name} has no plan {plan!r}; it has {offered}.")
+    return mode, plan
+
+
+def _credit_limit(terms: Terms, mode: str) -> int:
+    """How far below zero a new account may go: postpaid by the profile's rule, pay-per-use up to its spending limit."""
+    if mode == "postpaid" and terms.credit_limit is not None:
+        return terms.credit_limit.limit(paid_invoices=0, age_days=0, paid_volume=0)
+    if mode == "metered" and terms.spending_limit is not None:
+        return terms.spending_limit.default
+    return 0
+
+
+def _welcome(account: BillingAccount, terms: Terms) -> None:
+    plan = terms.plan(account.plan)
+    if account.mode in ("metered", "postpaid"):
+        return
+    if terms.welcome_bonus > 0:
+        _grant(account, "bonus", terms.welcome_bonus, "Welcome bonus", "bonus:welcome")
+    if terms.trial_grant.micros > 0:
+        _grant(account, "trial", terms.trial_grant.micros, "Trial credits", "trial:welcome")
+    if plan is not None and plan.credits_once > 0:
+        _grant(account, "plan", plan.credits_once, f"{plan.name} plan, once at sign-up", "plan:once")
+    if plan is not None and plan.credits > 0:
+        _grant(account, "plan", plan.credits, f"{plan.name} plan credits", "plan:first")
+
+
+def _grant(account: BillingAccount, source: str, micros: int, description: str, rule: str) -> None:
+    grants.add(
+        account_id=account.pk,
+        micros=micros,
+        source=source,
+        kind="plan_grant" if source == "plan" else source,
+        description=description,
+        key=f"{rule}:{account.pk.hex}",
+    )
