@@ -1,7 +1,7 @@
 """Strict JSON: what a request's body must be before anything looks at its meaning.
 
-RFC 8259 leaves room that has cost others money (duplicate names, lone surrogates, numbers without bounds). None of it is
-left here: whatever is unclear is refused with the place where it is.
+RFC 8259 leaves room that has cost others money (duplicate names, lone surrogates, numbers without bounds).
+None of it is left here: whatever is unclear is refused with the reason.
 """
 
 import json
@@ -25,9 +25,9 @@ class _Refused(ValueError):
 
 
 def parse(raw: bytes, limit: int = LARGEST) -> dict[str, Any]:
-    """The JSON object in a request's body, of at most ``limit`` bytes. Numbers with a fraction become Decimal.
+    """The JSON object in a request's body, of at most ``limit`` bytes.
 
-    Raises InvalidRequest.
+    Numbers with a fraction become Decimal. Raises InvalidRequest.
     """
     if len(raw) > limit:
         raise invalid_body(f"is larger than {limit // 1024} KiB")

@@ -1,7 +1,8 @@
 """``Idempotency-Key``: the same request sent twice has one effect and one answer.
 
-Authorize, settle and void keep their records inside the ledger's call. Everything else goes through ``run_once``, which uses the
-same table: the record is committed before the work starts, so a second request finds the first one running.
+Authorize, settle and void keep their records inside the ledger's call. Everything else goes
+through ``run_once``, which uses the same table: the record is committed before the work starts, so a second
+request finds the first one running.
 """
 
 import hashlib
@@ -62,8 +63,9 @@ def request_hash(method: str, path: str, raw: bytes) -> str:
 def run_once(owner: uuid.UUID, key: str | None, digest: str, operation: Callable[[], Answer]) -> Answer:
     """Run the operation unless this owner's key has run it before; then its first answer.
 
-    While the first one runs the second is refused; what was left unfinished for a minute (its process died) is run again, so an
-    operation must itself be safe to repeat. A refusal is an answer too, unless it was of the moment only.
+    While the first one runs the second is refused; what was left unfinished for a minute (its process died) is
+    run again, so an operation must itself be safe to repeat. A refusal is an answer too, unless it was of the
+    moment only.
     Raises IdempotencyConflict, IdempotencyInProgress.
     """
     if key is None:

@@ -1,7 +1,7 @@
 """Refusals as RFC 9457 problems: the only place that writes ``application/problem+json``.
 
-``problem`` is used by the views and by the lane; the handlers below turn everything else that can go wrong in a
-view into a refusal first, so that there is one way out.
+``problem`` is used by the views and by the lane; the handlers below turn everything else that can go
+wrong in a view into a refusal first, so that there is one way out.
 """
 
 import logging
@@ -110,7 +110,7 @@ def unexpected(request: HttpRequest, error: BaseException) -> HttpResponse:
 
 
 def of_validation(errors: Iterable[Any], *, inside: tuple[str, ...] = ()) -> InvalidRequest:
-    """Pydantic's findings as one refusal, in the API's words; ``inside`` is left off the front of each place."""
+    """Pydantic's findings as one refusal, in the API's words; ``inside`` is left off each place's front."""
     found = [
         {"field": _field(error["loc"], inside), "message": _message(error)}
         for error in list(errors)[:MOST_ERRORS]
