@@ -1,0 +1,1 @@
+"""What customers see. Views translate: they ask selectors and services, and render."""
