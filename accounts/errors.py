@@ -30,6 +30,10 @@ class InvitationNotValid(AccountsRefusal):
     """The invitation was used, revoked, replaced or is too old."""
 
 
+class TooManyInvitations(AccountsRefusal):
+    """Too many invitations are open, or this one was sent a moment ago."""
+
+
 class InvitationForSomeoneElse(AccountsRefusal):
     """The invitation went to another e-mail address than the one signed in with."""
 

@@ -1,8 +1,8 @@
 """API keys: how they are made, recognised, rotated and taken back.
 
 A key is ``bpk_`` (customer) or ``bps_`` (service), 32 random base62 digits and 6 base62 digits of
-CRC-32 over all that, so that a mistyped key is refused without a look-up. Only the SHA-256 of the text is stored:
-the text has 190 random bits, so a slow hash would add nothing.
+CRC-32 over all that, so that a mistyped key is refused without a look-up. Only the SHA-256 of the text is
+stored: the text has 190 random bits, so a slow hash would add nothing.
 """
 
 import hashlib
@@ -82,9 +82,7 @@ def rotate(key: ApiKey, overlap: timedelta = OVERLAP, created_by: User | None = 
             raise KeyNotUsable(f"“{old.name}” is not in use any more and cannot be rotated.")
         if old.replaces_id is not None:
             ApiKey.objects.filter(pk=old.replaces_id, revoked_at=None).update(revoked_at=moment)
-        successor, text = _store(
-            old.kind, old.name, account=old.account, created_by=created_by, replaces=old
-        )
+        successor, text = _store(old.kind, old.name, account=old.account, created_by=created_by, replaces=old)
         ApiKey.objects.filter(pk=old.pk).update(expires_at=moment + overlap)
     key.refresh_from_db()
     return successor, text
@@ -113,7 +111,7 @@ def verify(text: str) -> ApiKey | None:
 
 
 def record_use(key_ids: Iterable[UUID]) -> int:
-    """Notes that these keys were used just now; those noted within the last minute are left. Number changed."""
+    """Notes that these keys were used just now, except those noted a minute ago or less; how many."""
     moment = now()
     stale = Q(last_used_at=None) | Q(last_used_at__lte=moment - USE_NOTED_EVERY)
     return ApiKey.objects.filter(stale, pk__in=list(key_ids)).update(last_used_at=moment)

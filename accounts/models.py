@@ -65,11 +65,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.email
 
-    @property
-    def account_name(self) -> str:
-        """What the billing account opened for this person is called at first."""
-        return self.company or self.name or self.email
-
 
 class BillingAccount(models.Model):
     """Who owes and owns: the party a balance, plan and limits belong to.

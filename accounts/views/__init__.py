@@ -1,0 +1,1 @@
+"""Pages about people: team, settings, invitations, the account in view."""
