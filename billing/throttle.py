@@ -57,7 +57,7 @@ class Decision:
 
 
 class Throttle:
-    """Buckets by caller. Time is counted in whole nanoseconds; a bucket is the moment at which it would be full."""
+    """Buckets by caller: each is the moment at which it would be full, in whole nanoseconds."""
 
     def __init__(self) -> None:
         self._full_at: dict[Hashable, int] = {}
@@ -92,12 +92,9 @@ def rate_of(kind: str) -> Rate:
     return Rate(*settings.API_RATES[kind])
 
 
-def check(kind: str, caller: Hashable, cost: int = 1) -> Decision:
-    """Take from the caller's bucket. Raises RateLimited."""
-    decision = throttle.take((kind, caller), rate_of(kind), cost)
-    if not decision.allowed:
-        raise refused(decision)
-    return decision
+def take(kind: str, caller: Hashable, cost: int = 1) -> Decision:
+    """Take ``cost`` requests from the bucket of a key's id or an address."""
+    return throttle.take((kind, caller), rate_of(kind), cost)
 
 
 def refused(decision: Decision) -> RateLimited:

@@ -63,9 +63,9 @@ def request_hash(method: str, path: str, raw: bytes) -> str:
 def run_once(owner: uuid.UUID, key: str | None, digest: str, operation: Callable[[], Answer]) -> Answer:
     """Run the operation unless this owner's key has run it before; then its first answer.
 
-    While the first one runs the second is refused; what was left unfinished for a minute (its process died) is
-    run again, so an operation must itself be safe to repeat. A refusal is an answer too, unless it was of the
-    moment only.
+    While the first one runs the second is refused. What was left unfinished for a minute (its process died)
+    runs again, so an operation must itself be safe to repeat. A refusal is an answer too, unless it was of the
+    moment.
     Raises IdempotencyConflict, IdempotencyInProgress.
     """
     if key is None:

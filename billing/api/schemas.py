@@ -1,7 +1,7 @@
-"""What the API takes: one strict model per request body or query. The lane and the views validate with the same ones.
+"""What the API takes: one strict model per request body or query, the same for the lane and the views.
 
-Unknown fields are refused, nothing is converted: a number is not a string, ``true`` is not 1. Amounts are decimal
-strings and become integer micros.
+Unknown fields are refused, nothing is converted: a number is not a string, ``true`` is not 1. Amounts are
+decimal strings and become integer micros.
 """
 
 import re

@@ -1,0 +1,94 @@
+"""What all answers of the API share: JSON, no caching of money, how much of the rate is left, and wrong methods."""
+
+from collections.abc import Callable, Collection
+from functools import wraps
+from typing import Any, Final
+
+import orjson
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from billing.api import idempotency
+from billing.api.idempotency import Answer
+from billing.api.problems import answer, method_not_allowed, respond
+from billing.api.security import caller
+from billing.errors import InvalidRequest, NotFound
+
+View = Callable[..., HttpResponseBase]
+REPLAYED: Final = "Idempotent-Replayed"
+
+
+def ok(body: dict[str, Any], status: int = 200, *, replayed: bool = False) -> HttpResponse:
+    """A body with amounts, for the one who asked and nobody else."""
+    response = HttpResponse(orjson.dumps(body), status=status, content_type="application/json")
+    response["Cache-Control"] = "no-store"
+    if replayed:
+        response[REPLAYED] = "true"
+    return response
+
+
+def once(request: HttpRequest, operation: Callable[[], dict[str, Any]], status: int = 200) -> HttpResponse:
+    """Run a POST's operation once per Idempotency-Key of this key's bearer."""
+    result = idempotency.run_once(
+        key_id(request), key_header(request), fingerprint(request), lambda: Answer(status, operation())
+    )
+    told = dict(result.headers) | ({REPLAYED: "true"} if result.replayed else {})
+    if result.status >= 400:
+        return respond(result.status, result.body, told)
+    return ok(result.body, result.status, replayed=result.replayed)
+
+
+def key_id(request: HttpRequest) -> Any:
+    """Whose Idempotency-Keys these are: the API key's."""
+    return caller(request).key_id
+
+
+def key_header(request: HttpRequest) -> str | None:
+    """The request's Idempotency-Key. Raises InvalidRequest."""
+    return idempotency.key_of(request.headers.get("Idempotency-Key"))
+
+
+def fingerprint(request: HttpRequest) -> str:
+    """What a request with the same Idempotency-Key must share with this one."""
+    return idempotency.request_hash(request.method or "", request.get_full_path(), request.body)
+
+
+def enclosed(view: View, known: Callable[[HttpRequest], Collection[str] | None]) -> View:
+    """A view of the API in its frame. ``known`` names the query's parameters, None where they do not matter."""
+
+    @wraps(view)
+    def framed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        head = request.method == "HEAD"
+        if head:
+            request.method = "GET"
+        names = known(request)
+        strangers = sorted(set(request.GET) - set(names)) if names else []
+        response: HttpResponseBase
+        if strangers:
+            response = answer(_unknown(strangers))
+        else:
+            response = view(request, *args, **kwargs)
+        if response.status_code == 405:
+            response = method_not_allowed(request.method or "", response.headers.get("Allow", ""))
+        if (decision := request.META.get("portal.rate")) is not None:
+            response.headers.update(decision.headers())
+        if head and isinstance(response, HttpResponse):
+            response["Content-Length"] = str(len(response.content))
+            response.content = b""
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        return response
+
+    framed.csrf_exempt = True  # type: ignore[attr-defined]  # keys, not cookies, say who calls
+    return framed
+
+
+def nowhere(request: HttpRequest) -> HttpResponse:
+    """404 for every other address under the API's."""
+    return answer(NotFound("There is nothing at this address. GET /v1/openapi.json lists what there is."))
+
+
+def _unknown(names: list[str]) -> InvalidRequest:
+    return InvalidRequest(
+        "The query has parameters this address does not know.",
+        [{"field": name[:80], "message": "is not known here"} for name in names[:20]],
+    )

@@ -1,0 +1,231 @@
+"""What the API shows, read for one account: standing, transactions, charges. Amounts are texts."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.db import connection
+from django.db.models import Q
+
+from billing.ledger import balances
+from billing.ledger.models import Charge, Transaction
+from billing.selectors import cursors
+from billing.selectors.identities import Identity
+from catalog.pricing.units import CREDIT, from_minor, micros_to_text
+from catalog.terms import Terms
+from config.ids import public_id
+
+Body = dict[str, Any]
+
+ROUTING: Final = ("provider", "provider_name", "executed_model", "upstream_id")
+MOST_GRANTS: Final = 200
+
+# One statement for everything GET /v1/balance shows; grants come in the order in which they are used.
+STANDING_SQL: Final = f"""
+SELECT s.*, ledger_now(), (
+       SELECT coalesce(jsonb_agg(jsonb_build_array(g.id, g.source, g.remaining, g.expires_at)), '[]')
+         FROM (SELECT id, source, remaining, expires_at FROM ledger_grant
+                WHERE account_id = s.account_id AND NOT is_spent AND coalesce(expires_at > ledger_now(), true)
+                ORDER BY priority, expires_at NULLS LAST, source = 'topup', id LIMIT {MOST_GRANTS}) g),
+       CASE WHEN r.account_id IS NOT NULL THEN jsonb_build_object(
+            'enabled', r.enabled, 'threshold', r.threshold, 'amount', r.amount_minor, 'currency', r.currency,
+            'monthly_cap', r.monthly_cap_minor,
+            'paused', r.paused_at IS NOT NULL, 'pause_reason', r.pause_reason) END
+  FROM ({balances.READ_SQL})
+       AS s (account_id, unit, balance, held, available, credit_limit, spend_limit, spent)
+  LEFT JOIN billing_autorecharge r ON r.account_id = s.account_id
+"""  # noqa: S608 - both parts are constants of this program
+
+Row = tuple[Any, ...]
+
+
+def standing(account_id: uuid.UUID) -> Row:
+    """The row of STANDING_SQL for an account that has a balance."""
+    with connection.cursor() as cursor:
+        cursor.execute(STANDING_SQL, [account_id])
+        row: Row | None = cursor.fetchone()
+    if row is None:
+        raise balances.NoSuchAccount(str(account_id))
+    return row
+
+
+def balance_body(row: Row, identity: Identity, terms: Terms) -> Body:
+    """``GET /v1/balance`` from a row of STANDING_SQL."""
+    account_id, unit, balance, held, available, credit_limit, spend_limit, spent, moment, grants, recharge = (
+        row
+    )
+    price = None
+    if unit == CREDIT and terms.credit_price is not None:
+        price = {"amount": format(terms.credit_price, "f"), "currency": terms.credit_currency}
+    return {
+        "account": public_id("acct", account_id),
+        "mode": identity.mode,
+        "plan": identity.plan or None,
+        "unit": unit,
+        "balance": micros_to_text(balance),
+        "available": micros_to_text(available),
+        "held": micros_to_text(held),
+        "credit_limit": micros_to_text(credit_limit) if credit_limit else None,
+        "credit_price": price,
+        "grants": [_grant(*grant) for grant in grants],
+        "pricing": dict(terms.headline),
+        "auto_recharge": auto_recharge_body(recharge, terms),
+        "spending_limit": None if spend_limit is None else limit_body(unit, spend_limit, spent, moment),
+    }
+
+
+def _grant(grant_id: str, source: str, remaining: int, expires_at: str | None) -> Body:
+    return {
+        "id": public_id("grant", uuid.UUID(grant_id)),
+        "source": source,
+        "remaining": micros_to_text(remaining),
+        "expires_at": None if expires_at is None else instant(datetime.fromisoformat(expires_at)),
+    }
+
+
+def auto_recharge_body(settings: Mapping[str, Any] | None, terms: Terms) -> Body:
+    """The account's auto-recharge; off, with the profile's figures, where it was never set.
+
+    ``settings`` has the columns STANDING_SQL names, cash in the currency's smallest unit.
+    """
+    if settings is None:
+        usual = terms.auto_recharge
+        return {
+            "enabled": False,
+            "threshold": micros_to_text(usual.threshold if usual else 0),
+            "amount": micros_to_text(usual.amount if usual else terms.topup.min),
+            "monthly_cap": None
+            if usual is None or usual.monthly_cap is None
+            else micros_to_text(usual.monthly_cap),
+            "currency": terms.cash_currency,
+            "paused": False,
+            "pause_reason": None,
+        }
+    currency, cap = settings["currency"], settings["monthly_cap"]
+    return {
+        "enabled": settings["enabled"],
+        "threshold": micros_to_text(settings["threshold"]),
+        "amount": str(from_minor(settings["amount"], currency)),
+        "monthly_cap": None if cap is None else str(from_minor(cap, currency)),
+        "currency": currency.upper(),
+        "paused": settings["paused"],
+        "pause_reason": settings["pause_reason"] or None,
+    }
+
+
+def limit_body(unit: str, limit: int | None, spent: int, moment: datetime) -> Body:
+    """A spending limit of a calendar month (UTC), with what was accepted in this one."""
+    return {
+        "limit": None if limit is None else micros_to_text(limit),
+        "currency": unit,
+        "spent": micros_to_text(spent),
+        "resets_at": instant(next_month(moment)),
+    }
+
+
+def next_month(moment: datetime) -> datetime:
+    """Midnight UTC of the first of the next month."""
+    moment = moment.astimezone(UTC)
+    year, month = divmod(moment.year * 12 + moment.month, 12)
+    return datetime(year, month + 1, 1, tzinfo=UTC)
+
+
+def usage(
+    account_id: uuid.UUID,
+    *,
+    kind: str | None = None,
+    model: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    cursor: str | None = None,
+    limit: int = 50,
+) -> Body:
+    """A page of the account's transactions, newest first; ``since`` is included, ``until`` is not."""
+    rows = Transaction.objects.filter(account_id=account_id).order_by("-seq")
+    if kind is not None:
+        rows = rows.filter(kind=kind) if kind == "usage" else rows.filter(~Q(kind="usage"), kind=kind)
+    if model is not None:
+        rows = rows.filter(model=model)
+    if since is not None:
+        rows = rows.filter(created_at__gte=since)
+    if until is not None:
+        rows = rows.filter(created_at__lt=until)
+    if cursor is not None:
+        rows = rows.filter(seq__lt=cursors.number("t", cursor))
+    found = list(rows[: limit + 1])
+    return cursors.page(found, limit, lambda row: cursors.of_number("t", row.seq), transaction_body)
+
+
+def transaction_body(row: Transaction) -> Body:
+    """One line of the history."""
+    return {
+        "id": row.public_id,
+        "type": row.kind,
+        "amount": micros_to_text(row.amount),
+        "balance_after": micros_to_text(row.balance_after),
+        "unit": row.unit,
+        "description": row.description,
+        "charge": None if row.charge_id is None else public_id("ch", row.charge_id),
+        "model": row.model or None,
+        "reference": row.reference or None,
+        "created_at": instant(row.created_at),
+    }
+
+
+def charges(
+    account_id: uuid.UUID | None, *, reference: str | None = None, cursor: str | None = None, limit: int = 50
+) -> Body:
+    """A page of charges, newest first: one account's, or everyone's for the company's own service."""
+    rows = Charge.objects.order_by("-id")
+    if account_id is not None:
+        rows = rows.filter(account_id=account_id)
+    if reference:
+        rows = rows.filter(~Q(reference=""), reference=reference)
+    if cursor is not None:
+        rows = rows.filter(id__lt=cursors.identifier("c", cursor))
+    found = list(rows[: limit + 1])
+    return cursors.page(found, limit, lambda row: cursors.of_id("c", row.pk), charge_body)
+
+
+def charge(charge_id: uuid.UUID, account_id: uuid.UUID | None) -> Body | None:
+    """One charge, if it is this account's (or anyone's for the company's own service)."""
+    row = Charge.objects.filter(pk=charge_id).first()
+    if row is None or (account_id is not None and row.account_id != account_id):
+        return None
+    return charge_body(row)
+
+
+def charge_body(row: Charge) -> Body:
+    """Everything about a charge that its account may see."""
+    is_open = row.status == Charge.Status.AUTHORIZED
+    cost = {} if row.cost is None else {"cost": micros_to_text(row.cost)}
+    return {
+        "id": row.public_id,
+        "status": row.status,
+        "account": public_id("acct", row.account_id),
+        "unit": row.unit,
+        "model": row.model,
+        "operation": row.operation,
+        "description": row.description,
+        "parameters": row.parameters,
+        "metadata": {
+            "cost_estimate": micros_to_text(row.amount),
+            **cost,
+            **{name: row.routing.get(name) for name in ROUTING},
+        },
+        "hold": micros_to_text(row.amount if is_open else 0),
+        "refunded": micros_to_text(row.refunded),
+        "uncollected": micros_to_text(row.uncollected),
+        "lines": row.cost_lines if row.cost_lines is not None else row.estimate_lines,
+        "reference": row.reference or None,
+        "reason": row.reason or None,
+        "authorized_at": instant(row.authorized_at),
+        "expires_at": instant(row.expires_at) if is_open else None,
+        "finished_at": None if row.finished_at is None else instant(row.finished_at),
+    }
+
+
+def instant(moment: datetime) -> str:
+    """RFC 3339 in UTC, with Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
