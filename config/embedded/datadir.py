@@ -5,9 +5,8 @@ Other commands find the same database, mail folder and payments by it: ``--data 
 
 import json
 import os
-import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ class State:
     staff: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     processes: dict[str, int] = field(default_factory=dict)
+    marks: dict[str, str] = field(default_factory=dict)  # name → start mark, see procs.started_at
 
 
 class DataDir:
@@ -42,29 +42,27 @@ class DataDir:
         self.run = self.root / "run"
         self.mail = self.root / "mail"
         self._state = self.root / "state.json"
-        self._secrets = self.root / "secrets.json"
+        self._kept = self.root / "kept.json"
 
     def make(self) -> None:
         with clear_disk_errors(self.root):
             # Others may pass through (the database's own user must) but neither list nor read.
             self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
-            for folder in (self.logs, self.run, self.mail):
+            queue = self.root / "queue"
+            for folder in (self.logs, self.run, self.mail, queue, queue / "messages", queue / "control"):
                 folder.mkdir(mode=0o700, exist_ok=True)
 
-    # -- secrets: made once, kept ------------------------------------------------------------
-    def secrets(self) -> dict[str, str]:
-        return _read(self._secrets)
+    # -- made up once, then kept: keys, passwords, ports -----------------------------------------
+    def kept(self) -> dict[str, str]:
+        return _read(self._kept)
 
-    def keep_secret(self, name: str, value: str) -> None:
-        _write(self._secrets, self.secrets() | {name: value})
+    def keep(self, name: str, value: str) -> str:
+        _write(self._kept, self.kept() | {name: value})
+        return value
 
-    def secret(self, name: str, *, prefix: str = "", size: int = 24) -> str:
-        """The kept secret of this name, made up the first time."""
-        known = self.secrets().get(name)
-        if known is None:
-            known = prefix + secrets.token_hex(size)
-            self.keep_secret(name, known)
-        return known
+    def keep_or_make(self, name: str, make: Callable[[], str]) -> str:
+        """The kept value of this name; the first time, what ``make`` answers."""
+        return self.kept().get(name) or self.keep(name, make())
 
     # -- state: true while up runs -----------------------------------------------------------
     def write_state(self, state: State) -> None:
@@ -101,6 +99,11 @@ def _write(path: Path, contents: Mapping[str, object]) -> None:
         scratch.replace(path)
 
 
+def chosen_folder() -> Path:
+    """The data folder when none is named on the command line."""
+    return Path(os.environ.get(VARIABLE) or DEFAULT)
+
+
 def take_option(argv: list[str]) -> tuple[list[str], Path | None]:
     """``argv`` without ``--data DIR`` (or ``--data=DIR``), and the folder it named."""
     rest: list[str] = []
@@ -125,7 +128,7 @@ def adopt(chosen: Path | None) -> None:
     """
     if chosen is None and "DATABASE_URL" in os.environ:
         return
-    folder = DataDir(chosen or Path(os.environ.get(VARIABLE) or DEFAULT))
+    folder = DataDir(chosen or chosen_folder())
     os.environ[VARIABLE] = str(folder.root)
     state = folder.running()
     if state is not None:

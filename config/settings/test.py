@@ -5,6 +5,8 @@ from .base import *  # noqa: F403
 SECRET_KEY = "tests-only-secret-key"  # noqa: S105
 ALLOWED_HOSTS = ["*"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+CELERY_BROKER_URL = "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STRIPE_SECRET_KEY = STRIPE_SECRET_KEY or "sk_test_" + "4" * 24  # noqa: F405
 STRIPE_TEST_SECRET_KEY = STRIPE_SECRET_KEY

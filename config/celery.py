@@ -1,0 +1,38 @@
+"""The Celery app: what runs in the background, and when.
+
+The work itself is rows in PostgreSQL and a task only a nudge, so a lost message delays and never loses: the
+sweeps below find what is unfinished.
+"""
+
+import os
+from typing import Any
+
+from celery import Celery, shared_task
+from celery.signals import worker_ready
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+
+app = Celery("portal")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(related_name="tasks")
+
+HEARTBEAT_EVERY = 15.0  # seconds
+
+app.conf.beat_schedule = {
+    "heartbeat": {"task": "config.celery.heartbeat", "schedule": HEARTBEAT_EVERY},
+}
+
+
+@shared_task(name="config.celery.heartbeat", ignore_result=True)
+def heartbeat() -> None:
+    """A sign of life that went through beat, the broker and the worker; /readyz asks how old it is."""
+    from django.db.models.functions import Now
+
+    from config.models import Heartbeat
+
+    Heartbeat.objects.update_or_create(name="worker", defaults={"beat_at": Now()})
+
+
+@worker_ready.connect
+def _first_heartbeat(**_: Any) -> None:
+    heartbeat.delay()

@@ -1,0 +1,69 @@
+"""What `up` does to the data before the pages open. Every step may be repeated."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command, get_commands
+from django.core.management.base import BaseCommand
+from django.db import connection, transaction
+from django.db.migrations.executor import MigrationExecutor
+
+from accounts.keys import create_service_key
+from accounts.models import User
+from config.embedded.datadir import DataDir
+from config.embedded.up import STAFF
+
+PROFILES = ("ads", "images")
+
+
+class Command(BaseCommand):
+    help = "Migrations, price lists, staff user, studio key and sample data for a portal on this machine."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--profile", default="ads", help="the price list of new accounts")
+        parser.add_argument("--no-sample-data", action="store_true")
+
+    def handle(self, *, profile: str, no_sample_data: bool, **options: Any) -> None:
+        self.data = DataDir(settings.DATA_DIR)
+        self._migrate()
+        self._load_profiles(profile)
+        self._staff()
+        self._studio_key()
+        if not no_sample_data and "sample_data" in get_commands():
+            call_command("sample_data", stdout=self.stdout)
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(line)
+        self.stdout.flush()
+
+    def _migrate(self) -> None:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        if missing:
+            self._say(f"Migrating the database: {len(missing)} steps")
+            call_command("migrate", interactive=False, verbosity=0)
+
+    def _load_profiles(self, default: str) -> None:
+        if "load_profile" in get_commands():
+            for name in dict.fromkeys((*PROFILES, default)):
+                call_command("load_profile", name, stdout=self.stdout)
+
+    def _staff(self) -> None:
+        """The one staff user, whose password is kept in the data folder; a password they chose stays."""
+        from allauth.account.models import EmailAddress
+
+        if User.objects.filter(email=STAFF).exists():
+            return
+        with transaction.atomic():
+            user = User.objects.create_superuser(STAFF, self.data.kept().get("staff_password"), name="Staff")
+            EmailAddress.objects.create(user=user, email=STAFF, verified=True, primary=True)
+        self._say(f"Staff user {STAFF}")
+
+    def _studio_key(self) -> None:
+        """The example studio's key. Its text exists in the data folder only."""
+        if "studio_key" not in self.data.kept():
+            with transaction.atomic():
+                _, text = create_service_key("Studio")
+                self.data.keep("studio_key", text)
+            self._say("Service key for the studio")
