@@ -97,7 +97,12 @@ def unexpected(request: HttpRequest, error: BaseException) -> HttpResponse:
     logger.error(
         "unexpected error %s in %s %s", request_id, request.method, request.path, exc_info=error
     )  # fmt: skip
-    body = {
+    return respond(500, unexpected_body(request_id))
+
+
+def unexpected_body(request_id: str) -> dict[str, Any]:
+    """What the caller is told of an error that only the log knows."""
+    return {
         "type": "about:blank",
         "title": "Something went wrong on our side",
         "status": 500,
@@ -106,7 +111,6 @@ def unexpected(request: HttpRequest, error: BaseException) -> HttpResponse:
         "code": "internal_error",
         "request_id": request_id,
     }
-    return respond(500, body)
 
 
 def of_validation(errors: Iterable[Any], *, inside: tuple[str, ...] = ()) -> InvalidRequest:

@@ -31,7 +31,7 @@ from catalog.pricing import engine, gates
 from catalog.pricing import errors as pricing
 from catalog.pricing.engine import PriceBook
 from catalog.pricing.types import Quote
-from catalog.pricing.units import micros_to_text, parse_micros
+from catalog.pricing.units import micros_to_text
 from config.ids import parse_id, public_id
 
 ROUTING = ("provider", "provider_name", "executed_model", "upstream_id")
@@ -59,10 +59,10 @@ class Caller:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What happened to the work: charged, or ``failed`` with nothing to pay; routing as metadata repeats it."""
+    """What the work turned out to be: its outputs, or a cost in micros that overrides them, and where it ran."""
 
     outputs: dict[str, Any] | None = None
-    cost: str | None = None
+    cost: int | None = None
     routing: dict[str, str] = field(default_factory=dict)
 
 
@@ -190,7 +190,7 @@ def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishReque
     """
     lines: list[dict[str, str]] | None = None
     if result.cost is not None:
-        cost = parse_micros(result.cost)
+        cost = result.cost
     elif charge.price_book is None:
         cost = charge.amount
     else:
@@ -202,8 +202,6 @@ def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishReque
         except pricing.InvalidParameter as error:
             raise _invalid("outputs", error) from error
         cost, lines = priced.micros, priced.lines_json()
-    if cost < 0:
-        raise InvalidRequest("A cost is not negative.", [{"field": "cost", "message": "must be 0 or more"}])
     return FinishRequest(
         id=charge.id,
         action="settle",
@@ -270,9 +268,11 @@ def void(charge_id: uuid.UUID, reason: str, caller: Caller) -> tuple[Body, bool]
     return finished(outcome, request), "replayed" in outcome
 
 
-def refund(charge_id: uuid.UUID, amount: str | None, reason: str) -> Body:
-    """Give a settled charge back, whole or in part: the opposite is posted, the credits are there at once."""
-    micros = None if amount is None else parse_micros(amount)
+def refund(charge_id: uuid.UUID, micros: int | None, reason: str) -> Body:
+    """Give a settled charge back, whole (None) or in part: the opposite is posted, the credits are there at once.
+
+    Raises NotFound, InvalidState.
+    """
     try:
         posted = refunds.refund_charge(charge_id=charge_id, micros=micros, reason=reason)
     except Charge.DoesNotExist as error:
