@@ -1,9 +1,15 @@
-"""What every test needs to know about this product's database."""
+"""What every test needs to know about this product's database and processes."""
 
+import shutil
+import tempfile
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 from django.db.backends.base.operations import BaseDatabaseOperations
+
+from config.embedded import browsers
+from tests.live import LivePortal
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -20,3 +26,29 @@ def _empty_the_ledger_between_tests() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush_without_triggers)
         yield
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """The path of the system's Chromium; tests that need it are skipped where there is none."""
+    found = browsers.find()
+    if found is None:
+        pytest.skip("no Chromium on PATH")
+    return found
+
+
+@pytest.fixture(scope="session")
+def place() -> Iterator[Path]:
+    """A folder for live portals that the database's own user may pass through, which pytest's own is not."""
+    folder = Path(tempfile.mkdtemp(prefix="portal-live-"))
+    folder.chmod(0o711)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def live_portal(place: Path) -> Iterator[LivePortal]:
+    """The whole portal as real processes, without sample data; one for all tests that share it."""
+    portal = LivePortal.start(place / "shared", "--no-sample-data")
+    yield portal
+    portal.stop()

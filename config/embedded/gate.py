@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from config.embedded import postgres, template
+from config.embedded import browsers, postgres, template
 from config.embedded.bootstrap import BASE_DIR, VENV, say
 
 CHECKS = {
@@ -22,7 +22,6 @@ CHECKS = {
     "import contracts": ["lint-imports"],
     "templates": ["djlint", "templates", "--lint", "--quiet"],
 }
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 LEFT_OUT_WHEN_FAST = "not slow and not e2e"
 
 
@@ -36,7 +35,7 @@ def main(argv: list[str]) -> int:
     options, pytest_arguments = parser.parse_known_args(argv)
     failed = [] if pytest_arguments else run_checks()
     if not options.fast:
-        find_browser()
+        browsers.ensure()
     return run_pytest(pytest_arguments, fast=options.fast) or len(failed)
 
 
@@ -58,22 +57,6 @@ def run_checks() -> list[str]:
             failed.append(name)
             print(done.stdout, file=sys.stderr)
     return failed
-
-
-def find_browser() -> None:
-    """Tell the browser tests which Chromium to drive; as root on Debian, install one if there is none."""
-    found = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    apt = shutil.which("apt-get")
-    if found is None and os.geteuid() == 0 and apt:
-        say("Installing the system's package chromium for the browser tests")
-        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        for step in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run([apt, "-qq", *step], env=environment, stdout=subprocess.DEVNULL, check=False)
-        found = shutil.which("chromium")
-    if found is None:
-        say("No Chromium or Chrome on PATH, so tests marked e2e are skipped: install the package chromium.")
-    else:
-        os.environ["PORTAL_CHROMIUM"] = found
 
 
 def run_pytest(arguments: list[str], *, fast: bool) -> int:

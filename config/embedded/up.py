@@ -98,7 +98,7 @@ def _alone_in(data: DataDir) -> Iterator[None]:
 
 
 def _end_leftovers(data: DataDir) -> None:
-    """Processes of an `up` that was killed and could not stop them. (The database ends its own, see Cluster.)"""
+    """Processes of an `up` that was killed. (What the database left, its Cluster ends.)"""
     last = data.last_state()
     for name, mark in (last.marks if last else {}).items():
         if last and name != "postgres":
