@@ -104,7 +104,7 @@ class Plan(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["profile", "slug"], name="plan_slug_unique"),
             models.UniqueConstraint(
-                fields=["profile", "rank"], name="plan_rank_unique", deferrable=models.Deferrable.DEFERRED
+                fields=["profile", "rank"], condition=Q(active=True), name="plan_rank_unique"
             ),
             models.CheckConstraint(
                 condition=Q(price__gte=0, credits__gte=0, credits_once__gte=0),
@@ -123,7 +123,7 @@ class AIModel(models.Model):
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="ai_models")
     slug = models.SlugField(max_length=50)
     name = models.CharField(max_length=80)
-    tier = models.SlugField(max_length=50, blank=True)
+    tier = models.SlugField(max_length=50, blank=True, help_text="Groups models for balance gates: budget.")
     description = models.CharField(max_length=200, blank=True)
     provider_cost = models.DecimalField(
         max_digits=24,
@@ -133,6 +133,7 @@ class AIModel(models.Model):
         validators=[MinValueValidator(Decimal(0))],
         help_text="What the provider charges us; derived rates follow it through a new price book version.",
     )
+    active = models.BooleanField(default=True, help_text="Off: kept for past charges, no longer priced.")
     position = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -152,6 +153,7 @@ class Operation(models.Model):
     profile = models.ForeignKey(Profile, on_delete=models.CASCADE, related_name="operations")
     slug = models.SlugField(max_length=50)
     name = models.CharField(max_length=80)
+    active = models.BooleanField(default=True, help_text="Off: kept for past charges, no longer priced.")
     position = models.PositiveIntegerField(default=0)
 
     class Meta:
@@ -170,7 +172,8 @@ class PriceList(models.Model):
     slug = models.SlugField(max_length=50)
     name = models.CharField(max_length=80)
     unit = models.CharField(max_length=6)
-    modes = models.JSONField(default=list)
+    modes = models.JSONField(default=list, help_text='Account modes that pay by it: ["prepaid"].')
+    active = models.BooleanField(default=True)
     markup = models.DecimalField(
         max_digits=24,
         decimal_places=12,

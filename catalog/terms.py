@@ -155,7 +155,7 @@ class VolumeOffer(Section):
         return Discount(label=self.name, percent=best.percent, models=frozenset(self.models))
 
 
-class Plan(Section):
+class PlanEntry(Section):
     """A plan customers subscribe to. ``rank`` orders tiers: a gate for rank 1 opens to 1 and above."""
 
     slug: Slug
@@ -169,6 +169,12 @@ class Plan(Section):
     features: tuple[Name, ...] = ()
     trial_days: Annotated[Whole, Field(le=365)] = 0
     example: Flag = False
+
+
+class Plan(PlanEntry):
+    """A plan as stored. One that is no longer ``active`` is not offered; accounts that have it keep it."""
+
+    active: Flag = True
 
 
 class PriceListTerms(Section):

@@ -184,12 +184,13 @@ def book_problems(info: BookInfo, specs: list[Item]) -> list[str]:
         for target in uses[spec.model, spec.operation]:
             if target not in keys:
                 problems.append(f"{spec.label} uses {target[0]}.{target[1]}, which has no price.")
-        if _reaches((spec.model, spec.operation), uses):
+        if reaches((spec.model, spec.operation), uses):
             problems.append(f"{spec.label} is composed of itself.")
     return problems
 
 
-def _reaches(start: Key, uses: Mapping[Key, list[Key]]) -> bool:
+def reaches(start: Key, uses: Mapping[Key, list[Key]]) -> bool:
+    """Whether an item is, through its phases, composed of itself."""
     seen: set[Key] = set()
     todo = list(uses.get(start, ()))
     while todo:

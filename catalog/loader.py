@@ -1,0 +1,140 @@
+"""Reading profile files, comparing them with what is stored, and storing them.
+
+A file is read whole or not at all: every mistake is reported with its line, and nothing is stored until
+there is none. Storing publishes a new price book version only where prices changed.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from catalog.pricing.book import BookInfo, build_book
+from catalog.pricing.engine import estimate
+from catalog.pricing.errors import InvalidBook, InvalidParameter, NotOffered
+from catalog.pricing.types import PlanTier
+from catalog.problems import InvalidProfile, Problem, Problems
+from catalog.profile_checks import check
+from catalog.profile_file import ProfileFile
+from catalog.resolve import ListedItem, Resolver
+from catalog.toml_lines import line_index, syntax_error_line
+from config.ids import new_id
+
+PROFILES_DIR = Path(__file__).parent / "profiles"
+_TOO_LARGE = 4_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedProfile:
+    """A file without mistakes: what it says, and the complete items of each of its price lists."""
+
+    name: str
+    file: ProfileFile
+    lists: dict[str, list[ListedItem]]
+
+
+def find(name: str) -> Path:
+    """The file behind a bundled profile's name or a path. Raises InvalidProfile when there is none."""
+    bundled = PROFILES_DIR / f"{name}.toml"
+    if "/" not in name and not name.endswith(".toml") and bundled.is_file():
+        return bundled
+    path = Path(name)
+    if path.is_file():
+        return path
+    names = ", ".join(sorted(file.stem for file in PROFILES_DIR.glob("*.toml")))
+    raise InvalidProfile(
+        name, [Problem(None, "file", f"there is no such file; bundled profiles are {names}.")]
+    )
+
+
+def read(path: Path) -> LoadedProfile:
+    """The profile a file describes. Raises InvalidProfile with every mistake and its line."""
+    data = path.read_bytes()
+    if len(data) > _TOO_LARGE:
+        raise InvalidProfile(path.name, [Problem(None, "file", "is larger than 4 MB.")])
+    try:
+        return parse(data.decode("utf-8"), path.name)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InvalidProfile(path.name, [Problem(line, "file", "is not UTF-8 text.")]) from error
+
+
+def parse(text: str, name: str) -> LoadedProfile:
+    """The profile a text describes. Raises InvalidProfile with every mistake and its line."""
+    try:
+        document = tomllib.loads(text, parse_float=Decimal)
+    except (tomllib.TOMLDecodeError, RecursionError, ArithmeticError) as error:
+        line = syntax_error_line(error) if isinstance(error, tomllib.TOMLDecodeError) else None
+        raise InvalidProfile(name, [Problem(line, "syntax", str(error) or type(error).__name__)]) from error
+    problems = Problems(line_index(text))
+    file = _validated(document, name, problems)
+    resolver = Resolver(file, problems)
+    lists = resolver.lists()
+    check(file, resolver, lists, problems)
+    if not problems.found:
+        _try_out(file, lists, problems)
+    if problems.found:
+        raise InvalidProfile(name, problems.found)
+    return LoadedProfile(name, file, lists)
+
+
+def _validated(document: dict[str, Any], name: str, problems: Problems) -> ProfileFile:
+    try:
+        return ProfileFile.model_validate(document)
+    except ValidationError as error:
+        for fault in error.errors():
+            problems.add(_known(fault["loc"], document), _reason(fault["type"], fault["msg"]))
+        raise InvalidProfile(name, problems.found) from error
+
+
+def _known(location: tuple[int | str, ...], document: Any) -> tuple[int | str, ...]:
+    """The part of pydantic's location that are keys of the file, with the missing or unknown key last."""
+    path: list[int | str] = []
+    for part in location:
+        inside = isinstance(document, dict) and part in document
+        inside = inside or (isinstance(document, list) and isinstance(part, int) and part < len(document))
+        path.append(part)
+        if not inside:
+            break
+        document = document[part]
+    return tuple(path)
+
+
+def _reason(kind: str, message: str) -> str:
+    plain = {
+        "extra_forbidden": "is not a known key.",
+        "missing": "is missing.",
+        "string_pattern_mismatch": "is not written as it has to be: " + message,
+    }
+    return plain.get(kind, message.removeprefix("Value error, ").rstrip(".") + ".")
+
+
+def _try_out(file: ProfileFile, lists: dict[str, list[ListedItem]], problems: Problems) -> None:
+    """Build each book and price each pipeline once, so that what cannot be priced is found now."""
+    plans = tuple(PlanTier(slug=plan.slug, name=plan.name, rank=plan.rank) for plan in file.plan)
+    gates = tuple(gate.compiled() for gate in file.terms.balance_gates)
+    for entry in file.price_list:
+        info = BookInfo(
+            id=new_id(),
+            profile=file.profile.id,
+            price_list=entry.id,
+            version=1,
+            unit=entry.unit,
+            plans=plans,
+            balance_tiers=gates,
+        )
+        try:
+            book = build_book(info, [listed.item for listed in lists[entry.id]])
+        except InvalidBook as error:
+            for problem in error.problems:
+                problems.add(("price_list",), problem)
+            continue
+        for listed in lists[entry.id]:
+            if listed.item.phases:
+                try:
+                    estimate(book, listed.item.model, listed.item.operation, {})
+                except (InvalidParameter, NotOffered) as error:
+                    problems.add((*listed.path, "pipeline"), f"cannot be priced: {error}")

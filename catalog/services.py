@@ -1,0 +1,238 @@
+"""Changing the catalog: storing a profile file, publishing a price book, following a provider's cost.
+
+Published versions are history: each change of a price is a new version with its own effective date.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import transaction
+from django.utils.timezone import now
+
+from catalog import snapshot
+from catalog.differences import Change, differences, file_document, stored_document
+from catalog.loader import LoadedProfile
+from catalog.models import AIModel, Operation, Plan, Price, PriceBook, PriceList, Profile
+from catalog.pricing.errors import InvalidBook
+from catalog.profile_file import PriceListEntry
+from catalog.resolve import ListedItem, derived_rate
+from catalog.store import price_row, pure_book, terms_of
+
+
+class CannotPublish(Exception):
+    """A price book that cannot come into force; the message says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What storing a profile did: the differences, and the price book versions that were published."""
+
+    changes: tuple[Change, ...]
+    published: tuple[PriceBook, ...]
+
+
+def pending_changes(loaded: LoadedProfile) -> list[Change]:
+    """What storing this file would change; changes nothing."""
+    return differences(stored_document(loaded.file.profile.id), file_document(loaded))
+
+
+def store_profile(
+    loaded: LoadedProfile, *, make_default: bool = False, effective_at: datetime | None = None
+) -> Stored:
+    """Make the stored profile what the file says, all or nothing; a second time does nothing.
+
+    Prices that changed are published as a new version in force from ``effective_at`` (now by default).
+    Raises CannotPublish. What the file no longer has is switched off, never deleted: charges refer to it.
+    """
+    head = loaded.file.profile
+    with transaction.atomic():
+        profile, _ = Profile.objects.select_for_update().get_or_create(
+            slug=head.id, defaults={"name": head.name, "cash_currency": head.cash_currency}
+        )
+        changes = pending_changes(loaded)
+        _become_default(profile, wanted=make_default)
+        if not changes:
+            return Stored((), ())
+        profile.name = head.name
+        profile.cash_currency = head.cash_currency
+        profile.credit_price = head.credit_price
+        profile.settings = loaded.file.terms.model_dump(mode="json")
+        profile.save()
+        _store_plans(profile, loaded)
+        _store_models(profile, loaded)
+        lists = _store_price_lists(profile, loaded.file.price_list)
+        changed = {change.where.split(" ")[1] for change in changes if change.where.startswith("price ")}
+        published = [
+            _publish_items(row, loaded.lists[slug], effective_at)
+            for slug, row in lists.items()
+            if slug in changed
+        ]
+        transaction.on_commit(snapshot.expire)
+    return Stored(tuple(changes), tuple(published))
+
+
+def publish(book: PriceBook, *, effective_at: datetime | None = None) -> PriceBook:
+    """Put a draft into force from ``effective_at`` (now by default); it never changes again.
+
+    Raises CannotPublish for a book that is no draft, is back-dated or cannot be priced from.
+    """
+    with transaction.atomic():
+        price_list = PriceList.objects.select_for_update().get(pk=book.price_list_id)
+        book = PriceBook.objects.select_for_update().select_related("price_list").get(pk=book.pk)
+        moment = now()
+        starts = effective_at or moment
+        if book.status != PriceBook.Status.DRAFT:
+            raise CannotPublish(f"{book} is published already; publish a new version instead.")
+        latest = price_list.books.filter(status=PriceBook.Status.PUBLISHED).first()
+        if latest is not None and latest.effective_at is not None and starts < latest.effective_at:
+            raise CannotPublish(
+                f"{latest} is in force from {latest.effective_at:%Y-%m-%d %H:%M} UTC; publish from then on."
+            )
+        if latest is not None and starts < moment:
+            raise CannotPublish("A price book cannot come into force in the past.")
+        profile = price_list.profile
+        terms = terms_of(profile, profile.plans.all(), profile.price_lists.filter(active=True))
+        try:
+            pure_book(book, terms)
+        except (ValueError, InvalidBook) as error:
+            raise CannotPublish(f"{book} cannot be priced from: {error}") from error
+        book.status = PriceBook.Status.PUBLISHED
+        book.effective_at = starts
+        book.published_at = moment
+        book.save()
+        transaction.on_commit(snapshot.expire)
+    return book
+
+
+def new_draft(price_list: PriceList, *, source: PriceBook | None = None, note: str = "") -> PriceBook:
+    """A draft with the prices of ``source`` (the latest version by default), to be edited and published.
+
+    Publishing a draft made from an old version is how prices are rolled back. Raises CannotPublish while
+    another draft of the list is open.
+    """
+    with transaction.atomic():
+        price_list = PriceList.objects.select_for_update().get(pk=price_list.pk)
+        if price_list.books.filter(status=PriceBook.Status.DRAFT).exists():
+            raise CannotPublish(f"{price_list} has an open draft; publish or delete it first.")
+        latest = price_list.books.first()
+        source = source or latest
+        book = PriceBook.objects.create(
+            price_list=price_list, version=latest.version + 1 if latest else 1, note=note
+        )
+        if source is not None:
+            Price.objects.bulk_create(
+                [_copied(price, book) for price in source.prices.order_by("position", "id")]
+            )
+    return book
+
+
+def change_provider_cost(model: AIModel, cost: Decimal) -> list[PriceBook]:
+    """Note a provider's new cost and re-derive every rate that follows it; gives the new versions."""
+    with transaction.atomic():
+        Profile.objects.select_for_update().get(pk=model.profile_id)
+        AIModel.objects.filter(pk=model.pk).update(provider_cost=cost)
+        transaction.on_commit(snapshot.expire)
+        return rederive(model.profile)
+
+
+def rederive(profile: Profile) -> list[PriceBook]:
+    """Publish a new version of each price list whose derived rates no longer follow the models' costs."""
+    published = []
+    with transaction.atomic():
+        for price_list in profile.price_lists.filter(active=True, markup__isnull=False):
+            latest = price_list.books.filter(status=PriceBook.Status.PUBLISHED).first()
+            if latest is None:
+                continue
+            prices = latest.prices.filter(provider_cost__isnull=False).select_related("model")
+            stale = {price.pk for price in prices if price.provider_cost != price.model.provider_cost}
+            if stale:
+                book = new_draft(price_list, source=latest, note="Rates derived from providers' new costs")
+                _derive(book, price_list)
+                published.append(publish(book))
+    return published
+
+
+def _derive(book: PriceBook, price_list: PriceList) -> None:
+    for price in book.prices.filter(provider_cost__isnull=False).select_related("model"):
+        cost = price.model.provider_cost
+        if cost is None or price_list.markup is None or price_list.round_to is None:
+            raise CannotPublish(f"{price.model} has no provider cost to derive a rate from.")
+        price.provider_cost = cost
+        price.amount = derived_rate(cost, price_list.markup, price_list.round_to)
+        price.save()
+
+
+def _copied(price: Price, book: PriceBook) -> Price:
+    price.pk = None
+    price._state.adding = True
+    price.book = book
+    return price
+
+
+def _become_default(profile: Profile, *, wanted: bool) -> None:
+    """The first profile is the default; later ones become it on request."""
+    if profile.is_default or not (wanted or not Profile.objects.filter(is_default=True).exists()):
+        return
+    Profile.objects.filter(is_default=True).update(is_default=False)
+    profile.is_default = True
+    profile.save(update_fields=["is_default"])
+    transaction.on_commit(snapshot.expire)
+
+
+def _store_plans(profile: Profile, loaded: LoadedProfile) -> None:
+    profile.plans.update(active=False)  # ranks are unique among the active ones, and may change places
+    for plan in loaded.file.plan:
+        fields = plan.model_dump(exclude={"slug"})
+        fields["features"] = list(plan.features)
+        fields["monthly_limits"] = dict(plan.monthly_limits)
+        Plan.objects.update_or_create(profile=profile, slug=plan.slug, defaults={**fields, "active": True})
+
+
+def _store_models(profile: Profile, loaded: LoadedProfile) -> None:
+    for position, model in enumerate(loaded.file.model):
+        fields = {
+            "name": model.name,
+            "tier": model.tier,
+            "description": model.description,
+            "provider_cost": model.provider_cost,
+        }
+        AIModel.objects.update_or_create(
+            profile=profile, slug=model.id, defaults={**fields, "active": True, "position": position}
+        )
+    profile.ai_models.exclude(slug__in=[model.id for model in loaded.file.model]).update(active=False)
+    for position, operation in enumerate(loaded.file.operation):
+        Operation.objects.update_or_create(
+            profile=profile,
+            slug=operation.id,
+            defaults={"name": operation.name, "active": True, "position": position},
+        )
+    profile.operations.exclude(slug__in=[entry.id for entry in loaded.file.operation]).update(active=False)
+
+
+def _store_price_lists(profile: Profile, entries: tuple[PriceListEntry, ...]) -> dict[str, PriceList]:
+    rows = {}
+    for position, entry in enumerate(entries):
+        fields = entry.model_dump(exclude={"id"})
+        fields["modes"] = list(entry.modes)
+        rows[entry.id], _ = PriceList.objects.update_or_create(
+            profile=profile, slug=entry.id, defaults={**fields, "active": True, "position": position}
+        )
+    profile.price_lists.exclude(slug__in=list(rows)).update(active=False)
+    return rows
+
+
+def _publish_items(row: PriceList, items: list[ListedItem], effective_at: datetime | None) -> PriceBook:
+    if row.books.filter(status=PriceBook.Status.DRAFT).exists():
+        raise CannotPublish(f"{row} has an open draft; publish or delete it first.")
+    latest = row.books.first()
+    book = PriceBook.objects.create(
+        price_list=row, version=latest.version + 1 if latest else 1, note="Loaded from a profile file"
+    )
+    models = {model.slug: model for model in AIModel.objects.filter(profile=row.profile)}
+    operations = {operation.slug: operation for operation in Operation.objects.filter(profile=row.profile)}
+    Price.objects.bulk_create(
+        price_row(book, listed, models[listed.item.model], operations[listed.item.operation], position)
+        for position, listed in enumerate(items)
+    )
+    return publish(book, effective_at=effective_at)
