@@ -1,0 +1,1 @@
+"""Webhooks: which endpoint gets which event, and the courier that brings them."""

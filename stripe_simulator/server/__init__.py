@@ -1,0 +1,1 @@
+"""The ASGI application: the API under /v1, hosted pages, and the control interface under /_sim."""
