@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RunSQL((SQL / f"{name}.sql").read_text())
-        for name in ("clock", "guards", "post", "place", "finish")
+        for name in ("clock", "guards", "post", "place", "finish", "plans")
     ] + [
         migrations.RunSQL(
             "ALTER TABLE ledger_balance SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01);"

@@ -26,16 +26,17 @@ END $$;
 
 -- Credits past their expiry that no earlier hold still stands on: not available, though not yet posted as expired.
 -- A hold placed before they lapsed keeps them for itself, as grants are used soonest to expire first.
-CREATE FUNCTION ledger_lapsed(account uuid, moment timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$
-    WITH lapsed AS (
+CREATE FUNCTION ledger_lapsed(account uuid, moment timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN (WITH lapsed AS (
         SELECT coalesce(sum(remaining), 0) AS micros, max(expires_at) AS latest
           FROM ledger_grant WHERE account_id = account AND NOT is_spent AND expires_at <= moment
     )
     SELECT greatest(0, lapsed.micros - coalesce((
         SELECT sum(amount) FROM ledger_charge
          WHERE account_id = account AND status = 'authorized' AND authorized_at < lapsed.latest), 0))::bigint
-      FROM lapsed
-$$;
+      FROM lapsed);
+END $$;
 
 -- Takes one debit from the account's grants, one after the other; needed where a debit may not use every grant.
 CREATE FUNCTION ledger_burn_one(debit ledger_entry, moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
@@ -59,7 +60,8 @@ BEGIN
 END $$;
 
 -- Takes many debits at once: debits and grants are laid end to end per account, and each overlap is one use.
-CREATE FUNCTION ledger_burn_many(debits ledger_entry[]) RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION ledger_burn_many(debits ledger_entry[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
     WITH debit AS (
         SELECT id, account_id, -amount AS size,
                sum(-amount) OVER (PARTITION BY account_id ORDER BY ord) AS upto
@@ -82,8 +84,8 @@ CREATE FUNCTION ledger_burn_many(debits ledger_entry[]) RETURNS void LANGUAGE sq
     )
     UPDATE ledger_grant g SET remaining = g.remaining - taken.amount, is_spent = (g.remaining = taken.amount)
       FROM (SELECT grant_id, sum(amount)::bigint AS amount FROM used GROUP BY grant_id) taken
-     WHERE g.id = taken.grant_id
-$$;
+     WHERE g.id = taken.grant_id;
+END $$;
 
 CREATE FUNCTION ledger_post(entries ledger_entry[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
