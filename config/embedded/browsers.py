@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 
 from config.embedded.bootstrap import say
 
@@ -20,7 +21,7 @@ def ensure() -> str | None:
         say("Installing the system's package chromium for the browser tests")
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         for step in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
-            subprocess.run([apt, "-qq", *step], env=environment, stdout=subprocess.DEVNULL, check=False)
+            subprocess.run([apt, "-qq", *step], env=environment, stdout=sys.stderr, check=False)
     if find() is None:
         say("No Chromium or Chrome on PATH, so tests marked e2e are skipped: install the package chromium.")
     return find()

@@ -38,12 +38,19 @@ def main(argv: list[str]) -> int:
 
 def _django(argv: list[str], name: str) -> int:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db.utils import OperationalError
 
     if name in {"help", "--help", "-h"} and len(argv) <= 2:
         print("The portal's own commands (each with --help; --data DIR works with every command):\n")
         for command, (_, purpose) in OURS.items():
             print(f"  {command:8} {purpose}")
         print()
-    execute_from_command_line(argv)
+    try:
+        execute_from_command_line(argv)
+    except ImproperlyConfigured as error:
+        raise Problem(str(error)) from error
+    except OperationalError as error:
+        raise Problem(f"The database does not answer: {str(error).splitlines()[0]}") from error
     return 0

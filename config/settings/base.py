@@ -53,6 +53,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.requests.RequestId",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -148,7 +149,6 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("PORTAL_TRUSTED_PROXIES", default=0)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = BRAND_NAME
-MFA_RECOVERY_CODES_SHOW_ONCE = True
 PORTAL_STAFF_MFA_REQUIRED = env.bool("PORTAL_STAFF_MFA_REQUIRED", default=False)
 
 LANGUAGE_CODE = "en"
@@ -189,6 +189,9 @@ STRIPE_TEST_SECRET_KEY = "" if STRIPE_LIVE_MODE else STRIPE_SECRET_KEY
 STRIPE_LIVE_SECRET_KEY = STRIPE_SECRET_KEY if STRIPE_LIVE_MODE else ""
 DJSTRIPE_FOREIGN_KEY_TO_FIELD = "id"
 DJSTRIPE_SUBSCRIBER_MODEL = "accounts.BillingAccount"
+# Nobody who can edit a customer's metadata at Stripe may attach it to another account here.
+DJSTRIPE_SUBSCRIBER_CUSTOMER_KEY = None
+STRIPE_ANSWER_SECONDS = env.int("STRIPE_ANSWER_SECONDS", default=15)
 
 STRIPE_WEBHOOK_ENDPOINT = env.str("STRIPE_WEBHOOK_ENDPOINT", default="")  # the uuid in our webhook's address
 

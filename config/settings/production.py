@@ -1,0 +1,55 @@
+"""The real thing, behind a proxy that speaks TLS. What must be set and is not is said in one sentence."""
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config import logs
+
+from .base import *  # noqa: F403
+from .base import DATA_DIR, PORTAL_BASE_URL, SECRET_KEY, STRIPE_SECRET_KEY, env
+
+_REQUIRED = {
+    "SECRET_KEY": "a long random text that signs sessions and links",
+    "DATABASE_URL": "the address of PostgreSQL 15 or newer, such as postgres://portal:…@db/portal",
+    "PORTAL_BASE_URL": "the address customers use, such as https://billing.example.com",
+    "ALLOWED_HOSTS": "the host names the portal answers to, separated by commas",
+    "STRIPE_SECRET_KEY": "the secret key of the Stripe account",
+    "STRIPE_WEBHOOK_SECRET": "the signing secret of the Stripe webhook endpoint",
+    "CELERY_BROKER_URL": "the address of Valkey or Redis, such as redis://broker:6379/0",
+    "EMAIL_URL": "the mail server, such as smtp+tls://user:password@mail:587",
+}
+for _name, _what in _REQUIRED.items():
+    if not env.str(_name, default=""):
+        raise ImproperlyConfigured(f"Set {_name}: {_what}. docs/operations.md lists all settings.")
+if len(SECRET_KEY) < 50:
+    raise ImproperlyConfigured("SECRET_KEY is shorter than 50 characters: choose a long random text.")
+if env.str("STRIPE_API_HOST", default=""):
+    raise ImproperlyConfigured(
+        "STRIPE_API_HOST is set: production talks to Stripe itself, never to the simulator."
+    )
+if not PORTAL_BASE_URL.startswith("https://"):
+    raise ImproperlyConfigured("PORTAL_BASE_URL must begin with https:// in production.")
+if not STRIPE_SECRET_KEY.startswith(("sk_", "rk_")):
+    raise ImproperlyConfigured("STRIPE_SECRET_KEY is not a secret key of Stripe (sk_… or rk_…).")
+
+DEBUG = False
+CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]
+SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_NAME = "__Host-session"
+CSRF_COOKIE_SECURE = True
+CSRF_COOKIE_NAME = "__Host-csrf"
+SECURE_SSL_REDIRECT = True
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_HSTS_SECONDS = 365 * 24 * 3600
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https"
+PORTAL_STAFF_MFA_REQUIRED = env.bool("PORTAL_STAFF_MFA_REQUIRED", default=True)
+
+STATIC_ROOT = env.path("STATIC_ROOT", default=str(DATA_DIR / "static"))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+LOGGING = logs.as_json()
