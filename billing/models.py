@@ -354,13 +354,3 @@ class OutboxMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.key}"
-
-
-class Heartbeat(models.Model):
-    """When a background process last showed that it works; ``/readyz`` and ``reconcile`` read it."""
-
-    name = models.CharField(max_length=40, primary_key=True)
-    beat_at = models.DateTimeField(default=now)
-
-    def __str__(self) -> str:
-        return self.name

@@ -20,6 +20,11 @@ HEARTBEAT_EVERY = 15.0  # seconds
 
 app.conf.beat_schedule = {
     "heartbeat": {"task": "config.celery.heartbeat", "schedule": HEARTBEAT_EVERY},
+    "recharges": {"task": "billing.sweep_recharges", "schedule": 15.0},
+    "inbox": {"task": "billing.sweep_inbox", "schedule": 15.0},
+    "outbox": {"task": "billing.relay_outbox", "schedule": 15.0},
+    "payments": {"task": "billing.sweep_payments", "schedule": 30.0},
+    "stripe": {"task": "billing.compare_with_stripe", "schedule": 300.0},
 }
 
 

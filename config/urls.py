@@ -12,5 +12,6 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("", include("accounts.urls")),
     path("", include("billing.urls")),
+    path("stripe/", include("billing.webhooks.urls")),
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
 ]

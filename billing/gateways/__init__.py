@@ -15,4 +15,5 @@ def gateway() -> PaymentGateway:
         api_key=settings.STRIPE_SECRET_KEY,
         api_version=settings.STRIPE_API_VERSION,
         base_address=getattr(settings, "STRIPE_API_HOST", None),
+        answer_seconds=settings.STRIPE_ANSWER_SECONDS,
     )

@@ -93,7 +93,7 @@ class CheckoutOrder:
 
 @dataclass(frozen=True, kw_only=True)
 class CardOrder:
-    """A charge of a saved card. ``return_url``: where the bank sends a customer; None: the customer is absent."""
+    """A charge of a saved card. ``return_url`` None: the customer is absent."""
 
     key: str
     reference: str
@@ -155,6 +155,14 @@ class ReversalState:
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Endpoint:
+    """A webhook endpoint as just made; the secret is said only then."""
+
+    id: str
+    secret: str
+
+
 class PaymentGateway(Protocol):
     """The provider. Every call may raise Unreachable, Busy or Rejected; none runs inside a transaction."""
 
@@ -182,3 +190,6 @@ class PaymentGateway(Protocol):
     def refund_state(self, refund_id: str) -> ReversalState: ...
     def refunds_of(self, charge_id: str) -> tuple[ReversalState, ...]: ...
     def dispute_state(self, dispute_id: str) -> ReversalState: ...
+
+    def create_endpoint(self, *, url: str, events: list[str], metadata: dict[str, str]) -> Endpoint: ...
+    def update_endpoint(self, endpoint_id: str, *, url: str, events: list[str]) -> None: ...

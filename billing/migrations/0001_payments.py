@@ -20,13 +20,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Heartbeat',
-            fields=[
-                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('beat_at', models.DateTimeField(default=django.utils.timezone.now)),
-            ],
-        ),
-        migrations.CreateModel(
             name='OutboxMessage',
             fields=[
                 ('id', models.UUIDField(default=config.ids.new_id, editable=False, primary_key=True, serialize=False)),

@@ -286,6 +286,15 @@ def ask_customer(payment_id: uuid.UUID) -> None:
     )
 
 
+def ask_waiting_customers(limit: int = 50) -> None:
+    """Send the link where Stripe did not answer at first. Calls Stripe."""
+    waiting = Payment.objects.filter(
+        route=Payment.Route.OFF_SESSION, status=Status.REQUIRES_ACTION, stripe_checkout_id__isnull=True
+    )
+    for payment_id in list(waiting.values_list("pk", flat=True)[:limit]):
+        ask_customer(payment_id)
+
+
 def charged_in_month(account_id: uuid.UUID, moment: datetime) -> int:
     """Cash of this calendar month's recharges (UTC), minor units: paid ones and those that may still be."""
     total = Payment.objects.filter(

@@ -107,10 +107,17 @@ def _share(reversal: Reversal) -> int:
     return min(share, payment.credits - sum(other.withdrawn for other in others))
 
 
+def _lot(payment: Payment) -> Grant | None:
+    """The grant the payment's credits are in."""
+    if payment.transaction_id is None:
+        return None
+    return Grant.objects.filter(transaction_id=payment.transaction_id).first()
+
+
 def _unspent(payment: Payment) -> int:
     """What is left of the credits a payment bought, as far as no open hold needs it."""
     lock_balances(payment.account_id)
-    lot = Grant.objects.filter(transaction_id=payment.transaction_id).first()
+    lot = _lot(payment)
     standing = balances.of(payment.account_id)
     return max(0, min(lot.remaining if lot else 0, standing.balance - standing.held))
 
@@ -119,7 +126,7 @@ def _withdraw(reversal: Reversal, micros: int, *, allow_debt: bool) -> None:
     if micros <= 0:
         return
     payment = reversal.payment
-    lot = None if allow_debt else Grant.objects.filter(transaction_id=payment.transaction_id).first()
+    lot = None if allow_debt else _lot(payment)
     posted = grants.withdraw(
         account_id=payment.account_id,
         micros=micros,
@@ -140,7 +147,7 @@ def _restore(reversal: Reversal) -> None:
     if reversal.transaction_id is None or reversal.restored_id is not None:
         return
     payment = reversal.payment
-    lot = Grant.objects.filter(transaction_id=payment.transaction_id).first()
+    lot = _lot(payment)
     posted = grants.add(
         account_id=payment.account_id,
         micros=reversal.withdrawn,

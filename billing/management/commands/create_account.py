@@ -26,7 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("--profile", help="billing profile; the default one when left out")
         parser.add_argument("--plan")
         parser.add_argument("--mode")
-        parser.add_argument("--credits", help="an admin grant on top of what the profile gives, in the account's unit")
+        parser.add_argument(
+            "--credits", help="an admin grant on top of what the profile gives, in the account's unit"
+        )
         parser.add_argument("--name", help="the account's name")
         parser.add_argument("--json", action="store_true")
 
@@ -39,7 +41,9 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(answer))
         else:
-            self.stdout.write(f"account  {answer['account']}\nemail    {answer['email']}\napi key  {answer['api_key']}")
+            self.stdout.write(
+                f"account  {answer['account']}\nemail    {answer['email']}\napi key  {answer['api_key']}"
+            )
 
 
 @transaction.atomic

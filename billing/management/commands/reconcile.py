@@ -21,10 +21,16 @@ class Command(BaseCommand):
             findings = reconciliation.run()
         broken = [finding for finding in findings if finding.breaches]
         if options["json"]:
-            self.stdout.write(json.dumps({"clean": not broken, "checks": [asdict(f) for f in findings]}, indent=2))
+            self.stdout.write(
+                json.dumps({"clean": not broken, "checks": [asdict(f) for f in findings]}, indent=2)
+            )
         else:
             for finding in findings:
-                state = f"{finding.breaches} breaches: {', '.join(finding.examples)}" if finding.breaches else "ok"
+                state = (
+                    f"{finding.breaches} breaches: {', '.join(finding.examples)}"
+                    if finding.breaches
+                    else "ok"
+                )
                 self.stdout.write(f"{finding.promise:<90} {state}")
         if broken:
             raise CommandError(f"The books are not in order: {', '.join(f.name for f in broken)}.")

@@ -13,7 +13,9 @@ class Command(BaseCommand):
     help = "Create two sample accounts with ninety days of history; a second run changes nothing."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--password", default="sample-password", help="for signing in to the sample accounts")
+        parser.add_argument(
+            "--password", default="sample-password", help="for signing in to the sample accounts"
+        )
         parser.add_argument("--profile", help="billing profile; the default one when left out")
         parser.add_argument("--json", action="store_true")
 

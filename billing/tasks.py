@@ -1,0 +1,63 @@
+"""Background work: a name, an id, one service call. Lost tasks only delay: the sweeps find what is
+unfinished.
+"""
+
+import logging
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from celery import Task, shared_task
+from django.db import transaction
+from django.utils.timezone import now
+
+from billing import outbox
+from billing.services import auto_recharge, inbox, payments
+
+log = logging.getLogger(__name__)
+
+
+@shared_task(name="billing.recharge", ignore_result=True)
+def recharge(account_id: str) -> None:
+    """Recharge one account if it is below its threshold."""
+    auto_recharge.recharge_now(uuid.UUID(account_id))
+
+
+@shared_task(name="billing.sweep_recharges", ignore_result=True)
+def sweep_recharges() -> None:
+    auto_recharge.run_due()
+
+
+@shared_task(name="billing.sweep_payments", ignore_result=True)
+def sweep_payments() -> None:
+    payments.reconcile_unknown()
+    auto_recharge.ask_waiting_customers()
+
+
+@shared_task(name="billing.compare_with_stripe", ignore_result=True)
+def compare_with_stripe() -> None:
+    payments.compare_recent(since=now() - timedelta(hours=24))
+
+
+@shared_task(name="billing.sweep_inbox", ignore_result=True)
+def sweep_inbox() -> None:
+    inbox.sweep()
+
+
+@shared_task(name="billing.relay_outbox", ignore_result=True)
+def relay_outbox() -> None:
+    outbox.relay()
+
+
+def nudge(task: "Task[..., None]", *arguments: Any) -> None:
+    """Start a task once the current transaction is committed. A broker that is down costs time, never the
+    request.
+    """
+
+    def start() -> None:
+        try:
+            task.apply_async(arguments, retry=False)
+        except Exception:
+            log.warning("broker not reached; the sweep will do %s", task.name)
+
+    transaction.on_commit(start)
