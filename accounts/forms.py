@@ -99,7 +99,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
     """What the billing account is called and where its receipts go."""
 
     name = forms.CharField(label="Account name", max_length=120, validators=PLAIN)
-    email = forms.EmailField(label="Billing e-mail", max_length=254, help_text="Receipts and alerts go here.")
+    email = forms.EmailField(label="Billing email", max_length=254, help_text="Receipts and alerts go here.")
 
     class Meta:
         model = BillingAccount
@@ -110,7 +110,7 @@ class InvitationForm(forms.ModelForm):  # type: ignore[type-arg]
     """Whom to invite, and as what."""
 
     email = forms.EmailField(
-        label="E-mail address", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
+        label="Email address", max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off"})
     )
     role = forms.ChoiceField(choices=Role.choices, initial=Role.DEVELOPER)
 
@@ -130,3 +130,31 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Membership
         fields = ("role",)
+
+
+class ApiKeyForm(forms.Form):
+    """A key's name. ``id`` is the new key's, chosen when the form was shown."""
+
+    id = forms.UUIDField(widget=forms.HiddenInput)
+    name = forms.CharField(
+        max_length=80,
+        validators=PLAIN,
+        widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}),
+    )
+
+
+class RevokeForm(forms.Form):
+    """The key's name, typed once more."""
+
+    typed = forms.CharField(widget=forms.TextInput(attrs={"autocomplete": "off", "autofocus": True}))
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+        self.fields["typed"].label = f"Type “{name}” to confirm"
+
+    def clean_typed(self) -> str:
+        typed: str = self.cleaned_data["typed"]
+        if typed != self.name:
+            raise forms.ValidationError("That is not the name of this key.")
+        return typed

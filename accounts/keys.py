@@ -21,6 +21,7 @@ from django.utils.timezone import now
 
 from accounts.errors import KeyNotUsable, NoFreeSlot
 from accounts.models import ApiKey, BillingAccount, User
+from config.ids import new_id
 
 KIND_PREFIX: dict[str, str] = {"customer": "bpk_", "service": "bps_"}
 OVERLAP = timedelta(hours=24)
@@ -50,9 +51,16 @@ def digest(text: str) -> bytes:
 
 
 def create_key(
-    *, account: BillingAccount, name: str, created_by: User | None = None, slots: int | None = None
+    *,
+    account: BillingAccount,
+    name: str,
+    created_by: User | None = None,
+    slots: int | None = None,
+    key_id: UUID | None = None,
 ) -> tuple[ApiKey, str]:
     """A new customer key and its text, which exists nowhere else. ``slots=None`` means no maximum.
+
+    ``key_id`` is the id the caller chose for it, so that a repeated request cannot make two.
 
     Raises NoFreeSlot when the account already has ``slots`` keys. The account's row is locked while counting,
     so that parallel calls cannot pass the maximum together.
@@ -61,7 +69,7 @@ def create_key(
         BillingAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
         if slots is not None:
             _require_slot(account, slots)
-        return _store("customer", name, account=account, created_by=created_by)
+        return _store("customer", name, account=account, created_by=created_by, key_id=key_id)
 
 
 def create_service_key(name: str) -> tuple[ApiKey, str]:
@@ -137,9 +145,11 @@ def _store(
     account: BillingAccount | None = None,
     created_by: User | None = None,
     replaces: ApiKey | None = None,
+    key_id: UUID | None = None,
 ) -> tuple[ApiKey, str]:
     text = generate(kind)
     key = ApiKey.objects.create(
+        id=key_id or new_id(),
         kind=kind,
         account=account,
         name=name,

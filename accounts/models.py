@@ -158,6 +158,10 @@ class Invitation(models.Model):
     def __str__(self) -> str:
         return f"{self.email} · {self.role}"
 
+    @property
+    def is_expired(self) -> bool:
+        return self.expires_at <= now()
+
 
 class ApiKey(models.Model):
     """A customer's key (``bpk_``) or the generation service's (``bps_``); only its hash is stored."""
@@ -198,6 +202,10 @@ class ApiKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…{self.last4})"
+
+    @property
+    def public_id(self) -> str:
+        return public_id("key", self.id)
 
     def usable_at(self, moment: datetime) -> bool:
         """Whether the key opens anything at this moment."""

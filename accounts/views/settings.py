@@ -21,7 +21,7 @@ def settings_page(request: HttpRequest) -> HttpResponse:
 @require("view")
 def profile(request: HttpRequest) -> HttpResponse:
     """The signed-in person's name, time zone and way of writing numbers."""
-    form = ProfileForm(request.POST, instance=signed_in(request))
+    form = ProfileForm(request.POST, instance=signed_in(request), auto_id="profile_%s")
     if not form.is_valid():
         signed_in(request).refresh_from_db()
         return _page(request, profile_form=form, status=422)
@@ -34,7 +34,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require("manage_billing")
 def account(request: HttpRequest) -> HttpResponse:
     """The account's name and where its receipts go."""
-    form = AccountForm(request.POST, instance=current_account(request))
+    form = AccountForm(request.POST, instance=current_account(request), auto_id="account_%s")
     if not form.is_valid():
         current_account(request).refresh_from_db()
         return _page(request, account_form=form, status=422)
@@ -52,8 +52,8 @@ def _page(
     me = current_membership(request)
     may_edit = me is not None and allows(me.role, "manage_billing")
     context = {
-        "profile_form": profile_form or ProfileForm(instance=signed_in(request)),
-        "account_form": account_form or AccountForm(instance=current_account(request)),
+        "profile_form": profile_form or ProfileForm(instance=signed_in(request), auto_id="profile_%s"),
+        "account_form": account_form or AccountForm(instance=current_account(request), auto_id="account_%s"),
         "account": current_account(request),
         "may_edit_account": may_edit,
     }

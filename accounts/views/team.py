@@ -5,7 +5,7 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import emails, invitations, members
 from accounts.current import current_account, current_membership, forget_memberships
@@ -87,19 +87,25 @@ def change_role(request: HttpRequest, membership_id: int) -> HttpResponse:
     return redirect("team")
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @require("manage_team")
 def remove_member(request: HttpRequest, membership_id: int) -> HttpResponse:
-    return _take_out(request, _membership(request, membership_id))
+    """GET asks, for browsers without the dialog."""
+    membership = _membership(request, membership_id)
+    if request.method == "GET":
+        return render(request, "accounts/member_remove.html", {"member": membership})
+    return _take_out(request, membership)
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 @require("view")
 def leave(request: HttpRequest) -> HttpResponse:
     """Any member may go, whatever the role."""
     membership = current_membership(request)
     if membership is None:
         raise Http404
+    if request.method == "GET":
+        return render(request, "accounts/leave.html", {"member": membership})
     return _take_out(request, membership)
 
 

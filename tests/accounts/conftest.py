@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from itertools import count
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.cache import cache
 
 from accounts.models import BillingAccount, Membership, Role, User
@@ -28,7 +29,7 @@ def make_user(db: None) -> MakeUser:
 
     def make(email: str | None = None, **fields: object) -> User:
         user = User.objects.create_user(email or f"person{next(_numbers)}@example.com", PASSWORD, **fields)
-        user.emailaddress_set.create(email=user.email, verified=True, primary=True)
+        EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
         return user
 
     return make

@@ -42,7 +42,17 @@ def test_a_customer_key_relabelled_as_service_key_is_noticed() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "bpk_", KEY[:-1], KEY + "0", " " + KEY, KEY + "\n", KEY.replace("bpk", "BPK"), "é" * 42, "bpk_" + "٣" * 38],
+    [
+        "",
+        "bpk_",
+        KEY[:-1],
+        KEY + "0",
+        " " + KEY,
+        KEY + "\n",
+        KEY.replace("bpk", "BPK"),
+        "é" * 42,
+        "bpk_" + "٣" * 38,
+    ],
 )
 def test_what_has_not_the_form_of_a_key_is_refused(text: str) -> None:
     assert not keys.well_formed(text)

@@ -99,7 +99,9 @@ def test_no_slots_at_all_is_a_refusal(account: BillingAccount) -> None:
         keys.create_key(account=account, name="First", slots=0)
 
 
-def test_slots_of_other_accounts_do_not_count(account: BillingAccount, make_account: Callable[..., BillingAccount]) -> None:
+def test_slots_of_other_accounts_do_not_count(
+    account: BillingAccount, make_account: Callable[..., BillingAccount]
+) -> None:
     keys.create_key(account=make_account(), name="Theirs", slots=1)
     keys.create_key(account=account, name="Ours", slots=1)
 
