@@ -12,7 +12,7 @@ _WELL_FORMED = re.compile(r"[0-9A-Za-z_-]{8,64}", re.ASCII)
 
 
 class RequestId:
-    """Middleware that takes a well-formed id from the proxy or makes one, as ``request.META["REQUEST_ID"]``."""
+    """Takes a well-formed id from the proxy or makes one, as ``request.META["REQUEST_ID"]``."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

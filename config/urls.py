@@ -12,6 +12,7 @@ urlpatterns = [
     path("accounts/", include("allauth.urls")),
     path("", include("accounts.urls")),
     path("", include("billing.urls")),
+    path("", include("billing.api.urls")),
     path("stripe/", include("billing.webhooks.urls")),
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
 ]

@@ -15,7 +15,7 @@ def find() -> str | None:
 
 
 def ensure() -> str | None:
-    """Find it; as root on a system with apt-get, install it if there is none. None when there is still none."""
+    """Find it; as root on a system with apt-get, install it first if there is none."""
     apt = shutil.which("apt-get")
     if find() is None and os.geteuid() == 0 and apt:
         say("Installing the system's package chromium for the browser tests")

@@ -5,14 +5,13 @@ Other commands find the same database, mail folder and payments by it: ``--data 
 
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from config.embedded.bootstrap import BASE_DIR
-from config.embedded.problems import clear_disk_errors
+from config.embedded.problems import Problem, clear_disk_errors
 from config.embedded.procs import started_at
 
 DEFAULT = BASE_DIR / ".local" / "data"
@@ -48,8 +47,7 @@ class DataDir:
         with clear_disk_errors(self.root):
             # Others may pass through (the database's own user must) but neither list nor read.
             self.root.mkdir(mode=0o711, parents=True, exist_ok=True)
-            queue = self.root / "queue"
-            for folder in (self.logs, self.run, self.mail, queue, queue / "messages", queue / "control"):
+            for folder in (self.logs, self.run, self.mail):
                 folder.mkdir(mode=0o700, exist_ok=True)
 
     # -- made up once, then kept: keys, passwords, ports -----------------------------------------
@@ -135,6 +133,4 @@ def adopt(chosen: Path | None) -> None:
         for name, value in state.environment.items():
             os.environ.setdefault(name, value)
     elif chosen is not None and "DATABASE_URL" not in os.environ:
-        print(
-            f"No portal runs on {folder.root}; start it with: manage.py up --data {chosen}", file=sys.stderr
-        )
+        raise Problem(f"No portal runs on {folder.root}: start it with manage.py up --data {chosen}")
