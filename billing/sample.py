@@ -86,7 +86,7 @@ def _live(account: BillingAccount, cast: Cast, start: datetime) -> None:
 
 def _menu(customer: Identity) -> list[Wanted]:
     """What this account can order as it stands, without parameters."""
-    book = snapshot.current().book(customer.profile, mode=customer.mode)
+    book = snapshot.current().book(customer.profile, now(), customer.mode)
     menu = []
     for model, operation in book.items:
         try:

@@ -55,12 +55,13 @@ def ensure_account(user: User) -> BillingAccount:
 
 def _terms(profile: str | None) -> Terms:
     current = snapshot.current()
+    slug = profile or current.default_profile
+    if slug is None:
+        raise InvalidRequest("There is no default billing profile: load one with load_profile NAME --default.")
     try:
-        return current.terms(profile) if profile else current.default_terms()
-    except LookupError as error:
-        raise InvalidRequest(
-            f"There is no billing profile {profile or '(default)'}: load it with load_profile."
-        ) from error
+        return current.terms(slug)
+    except snapshot.UnknownProfile as error:
+        raise InvalidRequest(f"There is no billing profile {slug!r}: load it with load_profile.") from error
 
 
 def _checked(terms: Terms, mode: str | None, plan: str | None) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.utils.timezone import now
 
 from billing.errors import (
     ConfirmationRequired,
@@ -84,7 +85,7 @@ Body = dict[str, Any]
 
 def quote(customer: Identity, wanted: Wanted) -> tuple[Quote, PriceBook]:
     """The estimate for this customer and the price book it is from. Raises NotOffered, InvalidRequest."""
-    book = snapshot.current().book(customer.profile, mode=customer.mode)
+    book = snapshot.current().book(customer.profile, now(), customer.mode)
     try:
         return engine.estimate(book, wanted.model, wanted.operation, wanted.parameters), book
     except pricing.NotOffered as error:
