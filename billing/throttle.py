@@ -92,14 +92,20 @@ def rate_of(kind: str) -> Rate:
     return Rate(*settings.API_RATES[kind])
 
 
-def take(kind: str, caller: Hashable, cost: int = 1) -> Decision:
-    """Take ``cost`` requests from the bucket of a key's id or an address."""
-    return throttle.take((kind, caller), rate_of(kind), cost)
+class Throttled(RateLimited):
+    """The bucket is empty; ``decision`` says when it is not."""
+
+    def __init__(self, decision: Decision) -> None:
+        wait = decision.retry_after
+        super().__init__(
+            f"Too many requests. Try again in {wait} second{'' if wait == 1 else 's'}.", retry_after=wait
+        )
+        self.decision = decision
 
 
-def refused(decision: Decision) -> RateLimited:
-    """The refusal of a request that found its bucket empty."""
-    wait = decision.retry_after
-    return RateLimited(
-        f"Too many requests. Try again in {wait} second{'' if wait == 1 else 's'}.", retry_after=wait
-    )
+def check(kind: str, caller: Hashable, cost: int = 1) -> Decision:
+    """Take ``cost`` requests from the bucket of a key's id or an address. Raises Throttled."""
+    decision = throttle.take((kind, caller), rate_of(kind), cost)
+    if not decision.allowed:
+        raise Throttled(decision)
+    return decision

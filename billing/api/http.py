@@ -1,4 +1,4 @@
-"""What all answers of the API share: JSON, no caching of money, how much of the rate is left, and wrong methods."""
+"""What all answers of the API share: JSON, no caching of money, what is left of the rate, wrong methods."""
 
 from collections.abc import Callable, Collection
 from functools import wraps
@@ -27,20 +27,24 @@ def ok(body: dict[str, Any], status: int = 200, *, replayed: bool = False) -> Ht
     return response
 
 
-def once(request: HttpRequest, operation: Callable[[], dict[str, Any]], status: int = 200) -> HttpResponse:
-    """Run a POST's operation once per Idempotency-Key of this key's bearer."""
+def once(
+    request: HttpRequest, operation: Callable[[], dict[str, Any]], *, atomic: bool = True
+) -> HttpResponse:
+    """Run a POST's operation once per Idempotency-Key of this key's bearer.
+
+    ``atomic``: its effect and the record of its answer are committed together; not for what calls Stripe.
+    """
     result = idempotency.run_once(
-        key_id(request), key_header(request), fingerprint(request), lambda: Answer(status, operation())
+        caller(request).key_id,
+        key_header(request),
+        fingerprint(request),
+        lambda: Answer(200, operation()),
+        atomic=atomic,
     )
     told = dict(result.headers) | ({REPLAYED: "true"} if result.replayed else {})
     if result.status >= 400:
         return respond(result.status, result.body, told)
     return ok(result.body, result.status, replayed=result.replayed)
-
-
-def key_id(request: HttpRequest) -> Any:
-    """Whose Idempotency-Keys these are: the API key's."""
-    return caller(request).key_id
 
 
 def key_header(request: HttpRequest) -> str | None:
@@ -53,8 +57,8 @@ def fingerprint(request: HttpRequest) -> str:
     return idempotency.request_hash(request.method or "", request.get_full_path(), request.body)
 
 
-def enclosed(view: View, known: Callable[[HttpRequest], Collection[str] | None]) -> View:
-    """A view of the API in its frame. ``known`` names the query's parameters, None where they do not matter."""
+def enclosed(view: View, known: Callable[[HttpRequest], Collection[str]]) -> View:
+    """A view of the API in its frame. ``known`` names the query's parameters; nothing where none matter."""
 
     @wraps(view)
     def framed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -63,11 +67,7 @@ def enclosed(view: View, known: Callable[[HttpRequest], Collection[str] | None])
             request.method = "GET"
         names = known(request)
         strangers = sorted(set(request.GET) - set(names)) if names else []
-        response: HttpResponseBase
-        if strangers:
-            response = answer(_unknown(strangers))
-        else:
-            response = view(request, *args, **kwargs)
+        response = answer(_unknown(strangers)) if strangers else view(request, *args, **kwargs)
         if response.status_code == 405:
             response = method_not_allowed(request.method or "", response.headers.get("Allow", ""))
         if (decision := request.META.get("portal.rate")) is not None:

@@ -9,11 +9,13 @@ import hashlib
 import re
 import uuid
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection
+from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from billing.api.problems import headers, problem
@@ -60,13 +62,14 @@ def request_hash(method: str, path: str, raw: bytes) -> str:
     return whole.hexdigest()
 
 
-def run_once(owner: uuid.UUID, key: str | None, digest: str, operation: Callable[[], Answer]) -> Answer:
+def run_once(
+    owner: uuid.UUID, key: str | None, digest: str, operation: Callable[[], Answer], *, atomic: bool
+) -> Answer:
     """Run the operation unless this owner's key has run it before; then its first answer.
 
     While the first one runs the second is refused. What was left unfinished for a minute (its process died)
-    runs again, so an operation must itself be safe to repeat. A refusal is an answer too, unless it was of the
-    moment.
-    Raises IdempotencyConflict, IdempotencyInProgress.
+    runs again: an ``atomic`` operation left nothing behind, another must itself be safe to repeat. A refusal
+    is an answer too, unless it was of the moment. Raises IdempotencyConflict, IdempotencyInProgress.
     """
     if key is None:
         return _answered(operation)
@@ -83,10 +86,16 @@ def run_once(owner: uuid.UUID, key: str | None, digest: str, operation: Callable
             return Answer(first.result["status"], first.result["body"], replayed=True)
         if first.created_at > started - ABANDONED or not _taken_over(first, started):
             raise _in_progress()
-    return _recorded(owner, key, started, operation)
+    mine = IdempotencyRecord.objects.filter(owner=owner, key=key, created_at=started, result=None)
+    try:
+        with transaction.atomic() if atomic else nullcontext():
+            return _recorded(mine, operation)
+    except BaseException:
+        mine.delete()
+        raise
 
 
-def _claimed(owner: uuid.UUID, key: str, digest: str, started: Any) -> bool:
+def _claimed(owner: uuid.UUID, key: str, digest: str, started: datetime) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO ledger_idempotencyrecord (owner, key, request_hash, created_at)"
@@ -96,24 +105,19 @@ def _claimed(owner: uuid.UUID, key: str, digest: str, started: Any) -> bool:
         return cursor.rowcount == 1
 
 
-def _taken_over(first: IdempotencyRecord, started: Any) -> bool:
+def _taken_over(first: IdempotencyRecord, started: datetime) -> bool:
     mine = IdempotencyRecord.objects.filter(
         owner=first.owner, key=first.key, created_at=first.created_at, result=None
     )
     return mine.update(created_at=started) == 1
 
 
-def _recorded(owner: uuid.UUID, key: str, started: Any, operation: Callable[[], Answer]) -> Answer:
-    mine = IdempotencyRecord.objects.filter(owner=owner, key=key, created_at=started, result=None)
-    try:
-        answer = _answered(operation)
-    except BaseException:
-        mine.delete()
-        raise
+def _recorded(mine: QuerySet[IdempotencyRecord], operation: Callable[[], Answer]) -> Answer:
+    answer = _answered(operation)
     if answer.status in _PASSING:
         mine.delete()
-    else:
-        mine.update(result={"status": answer.status, "body": answer.body})
+    elif not mine.update(result={"status": answer.status, "body": answer.body}):
+        raise _in_progress()  # it took so long that the same request was started again elsewhere
     return answer
 
 

@@ -27,6 +27,7 @@ from billing.errors import (
     Refusal,
     ServiceUnavailable,
 )
+from billing.throttle import Throttled
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ def headers(refusal: Refusal) -> dict[str, str]:
         told["Retry-After"] = str(math.ceil(wait))
     if refusal.replayed:
         told["Idempotent-Replayed"] = "true"
+    if isinstance(refusal, Throttled):
+        told |= refusal.decision.headers()
     return told
 
 

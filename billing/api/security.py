@@ -1,6 +1,7 @@
 """Who may call what: the keys' kinds, and how often one caller may."""
 
-from typing import Any, Final
+from collections.abc import Hashable
+from typing import Final
 
 from django.http import HttpRequest
 from ninja.security.base import AuthBase
@@ -30,8 +31,9 @@ class KeyAuth(AuthBase):
             raise Forbidden(f"This address takes {wanted}.")
         return identity
 
-    def authenticate(self, request: HttpRequest, key: str | None) -> Any:
-        raise NotImplementedError  # ninja calls __call__; the base class asks for this name
+
+class AnyKey(KeyAuth):
+    """A customer's key sees what is its own account's, the service's key sees all."""
 
 
 class CustomerAuth(KeyAuth):
@@ -65,12 +67,9 @@ def visitor(request: HttpRequest) -> Identity | None:
     return None
 
 
-def count(request: HttpRequest, kind: str, caller: object, cost: int = 1) -> None:
+def count(request: HttpRequest, kind: str, caller: Hashable, cost: int = 1) -> None:
     """Take from the caller's bucket; the response will tell what is left. Raises RateLimited."""
-    decision = throttle.take(kind, str(caller), cost)
-    request.META["portal.rate"] = decision
-    if not decision.allowed:
-        raise throttle.refused(decision)
+    request.META["portal.rate"] = throttle.check(kind, caller, cost)
 
 
 def caller(request: HttpRequest) -> Identity:

@@ -10,8 +10,10 @@ from django.db.models import Q
 
 from billing.ledger import balances
 from billing.ledger.models import Charge, Transaction
+from billing.models import AutoRecharge
 from billing.selectors import cursors
 from billing.selectors.identities import Identity
+from billing.selectors.transactions import first_seq
 from catalog.pricing.units import CREDIT, from_minor, micros_to_text
 from catalog.terms import Terms
 from config.ids import public_id
@@ -48,6 +50,22 @@ def standing(account_id: uuid.UUID) -> Row:
     if row is None:
         raise balances.NoSuchAccount(str(account_id))
     return row
+
+
+def auto_recharge(account_id: uuid.UUID) -> Mapping[str, Any] | None:
+    """The account's auto-recharge settings as ``auto_recharge_body`` takes them."""
+    row = AutoRecharge.objects.filter(pk=account_id).first()
+    if row is None:
+        return None
+    return {
+        "enabled": row.enabled,
+        "threshold": row.threshold,
+        "amount": row.amount_minor,
+        "currency": row.currency,
+        "monthly_cap": row.monthly_cap_minor,
+        "paused": row.paused_at is not None,
+        "pause_reason": row.pause_reason,
+    }
 
 
 def balance_body(row: Row, identity: Identity, terms: Terms) -> Body:
@@ -148,9 +166,9 @@ def usage(
     if model is not None:
         rows = rows.filter(model=model)
     if since is not None:
-        rows = rows.filter(created_at__gte=since)
+        rows = rows.filter(seq__gte=first_seq(account_id, since), created_at__gte=since)
     if until is not None:
-        rows = rows.filter(created_at__lt=until)
+        rows = rows.filter(seq__lt=first_seq(account_id, until), created_at__lt=until)
     if cursor is not None:
         rows = rows.filter(seq__lt=cursors.number("t", cursor))
     found = list(rows[: limit + 1])

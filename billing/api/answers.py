@@ -1,0 +1,299 @@
+"""What the API answers, as models for its OpenAPI document. Views answer plain values; tests hold them to these."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from billing.api.schemas import AMOUNT_PATTERN, Type
+
+Amount = Annotated[str, Field(pattern=AMOUNT_PATTERN, examples=["12.5"])]
+Moment = Annotated[str, Field(json_schema_extra={"format": "date-time"})]
+Unit = Annotated[str, Field(description='"credit" or a currency code', examples=["credit"])]
+Mode = Literal["prepaid", "subscription", "metered", "postpaid"]
+ChargeId = Annotated[str, Field(pattern="^ch_[0-9a-f]{32}$")]
+AccountId = Annotated[str, Field(pattern="^acct_[0-9a-f]{32}$")]
+
+
+class Answer(BaseModel):
+    """Exactly these fields, no others."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class FieldError(Answer):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Remedy(Answer):
+    """A way out of a refusal that would help this account."""
+
+    code: Literal["add_funds", "enable_auto_recharge", "raise_limit", "switch_to_postpaid"]
+    url: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. Every 402 has required, available, unit and remedies; a 422 for bad input has errors."""
+
+    model_config = ConfigDict(extra="allow")
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    errors: list[FieldError] = []
+    required: Amount = ""
+    available: Amount = ""
+    unit: Unit = ""
+    remedies: list[Remedy] = []
+
+
+class CreditPrice(Answer):
+    """The cash price of one credit."""
+
+    amount: Amount
+    currency: str
+
+
+class Grant(Answer):
+    """Credits that came in together, and what is left of them."""
+
+    id: Annotated[str, Field(pattern="^grant_[0-9a-f]{32}$")]
+    source: Literal["topup", "plan", "bonus", "trial", "admin", "refund"]
+    remaining: Amount
+    expires_at: Moment | None
+
+
+class AutoRecharge(Answer):
+    """Below ``threshold`` (account's unit) the saved card is charged ``amount`` (cash)."""
+
+    enabled: bool
+    threshold: Amount
+    amount: Amount
+    monthly_cap: Amount | None
+    currency: str
+    paused: bool
+    pause_reason: Literal["failures", "action_required", "no_card"] | None
+
+
+class SpendingLimit(Answer):
+    """The most that may be accepted in a calendar month (UTC), and what was so far."""
+
+    limit: Amount | None
+    currency: Unit
+    spent: Amount
+    resets_at: Moment
+
+
+class Balance(Answer):
+    """``available`` is balance less held, plus the credit limit where there is one."""
+
+    account: AccountId
+    mode: Mode
+    plan: str | None
+    unit: Unit
+    balance: Amount
+    available: Amount
+    held: Amount
+    credit_limit: Amount | None
+    credit_price: CreditPrice | None
+    grants: list[Grant]
+    pricing: Annotated[dict[str, Amount], Field(description="The profile's headline constants")]
+    auto_recharge: AutoRecharge
+    spending_limit: SpendingLimit | None
+
+
+class Transaction(Answer):
+    """One line of the history; ``amount`` is signed."""
+
+    id: Annotated[str, Field(pattern="^txn_[0-9a-f]{32}$")]
+    type: Type
+    amount: Amount
+    balance_after: Amount
+    unit: Unit
+    description: str
+    charge: ChargeId | None
+    model: str | None
+    reference: str | None
+    created_at: Moment
+
+
+class Usage(Answer):
+    """A page of transactions, newest first."""
+
+    data: list[Transaction]
+    next_cursor: str | None
+
+
+class Line(Answer):
+    """quantity × unit_price = amount."""
+
+    what: str
+    quantity: str
+    unit_price: str
+    amount: Amount
+
+
+class Range(Answer):
+    """The least and the most it may cost."""
+
+    low: Amount
+    high: Amount
+
+
+class Estimate(Answer):
+    """What the work should cost; ``closed`` says which gate keeps this account from it."""
+
+    cost_estimate: Amount
+    range: Range | None
+    unit: Unit
+    lines: list[Line]
+    approximate: bool
+    requires_confirmation: bool
+    sufficient: bool
+    available_after: Amount
+    closed: str | None
+
+
+class Metadata(Answer):
+    """Cost and routing of a piece of work. ``cost`` is known once it is charged."""
+
+    cost_estimate: Amount
+    cost: Amount = ""
+    provider: str | None = None
+    provider_name: str | None = None
+    executed_model: str | None = None
+    upstream_id: str | None = None
+
+
+class Authorized(Answer):
+    """Accepted: the hold is placed, or the work is charged already where it is priced on acceptance."""
+
+    id: ChargeId
+    status: Literal["authorized", "settled"]
+    unit: Unit
+    metadata: Metadata
+    hold: Amount
+    balance: Amount
+    available: Amount
+    held: Amount
+    authorized_at: Moment
+    expires_at: Moment | None
+
+
+class Batch(Answer):
+    """One entry per charge sent, in their order: the body of POST /v1/charges, or its problem."""
+
+    data: list[Authorized | Problem]
+
+
+class Finished(Answer):
+    """The end of a hold. ``uncollected`` is what the work cost beyond hold and balance."""
+
+    id: ChargeId
+    status: Literal["settled", "voided"]
+    unit: Unit
+    metadata: Metadata
+    returned: Amount
+    uncollected: Amount = ""
+    balance: Amount
+    available: Amount
+
+
+class Refunded(Answer):
+    """What came back of a charge, in ``transaction``; ``metadata.cost`` is what is still charged."""
+
+    id: ChargeId
+    status: Literal["settled", "refunded"]
+    unit: Unit
+    metadata: dict[str, str | None]
+    refunded: Amount
+    transaction: str
+    balance: Amount
+
+
+class Charge(Answer):
+    """The billing record of one piece of work; ``hold`` is what is set aside for it now."""
+
+    id: ChargeId
+    status: Literal["authorized", "settled", "voided", "refunded"]
+    account: AccountId
+    unit: Unit
+    model: str
+    operation: str
+    description: str
+    parameters: dict[str, Any]
+    metadata: Metadata
+    hold: Amount
+    refunded: Amount
+    uncollected: Amount
+    lines: list[Line]
+    reference: str | None
+    reason: str | None
+    authorized_at: Moment
+    expires_at: Moment | None
+    finished_at: Moment | None
+
+
+class Charges(Answer):
+    """A page of charges, newest first."""
+
+    data: list[Charge]
+    next_cursor: str | None
+
+
+class KeyCheck(Answer):
+    """Whose key it is; everything null where it is not valid."""
+
+    valid: bool
+    account: AccountId | None
+    plan: str | None
+    mode: Mode | None
+
+
+class Topup(Answer):
+    """Where the customer pays."""
+
+    checkout_url: str
+
+
+class Pricing(BaseModel):
+    """The price list; with a key, what this account pays and may use."""
+
+    model_config = ConfigDict(extra="allow")
+
+    unit: Unit
+    as_of: Moment
+    approximate: bool
+    models: list[dict[str, Any]]
+
+
+class CreditsBalance(Answer):
+    """Profile 3's balance: a JSON number."""
+
+    balance: float
+
+
+class Subscription(Answer):
+    """Profile 3's plan."""
+
+    plan: str | None
+    status: Literal["active", "none"]
+    creditsRemaining: float  # noqa: N815 - the published name
+    currentPeriodEnd: Moment  # noqa: N815 - the published name
+
+
+class LimitCents(Answer):
+    """Profile 3's spending limit in cents; null for none."""
+
+    limitCents: int | None  # noqa: N815 - the published name
+
+
+class LimitCentsSet(Answer):
+    """Profile 3's answer to a new spending limit."""
+
+    limitCents: int  # noqa: N815 - the published name
+    updated: Literal[True]
