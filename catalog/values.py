@@ -74,13 +74,13 @@ _NUMBER_SCHEMA = {
 Exact = Annotated[
     Decimal,
     BeforeValidator(exact),
-    PlainSerializer(decimal_to_text, return_type=str),
+    PlainSerializer(decimal_to_text, return_type=str, when_used="json"),
     WithJsonSchema({"type": "number"}),
 ]
 Price = Annotated[
     Decimal,
     BeforeValidator(_price),
-    PlainSerializer(decimal_to_text, return_type=str),
+    PlainSerializer(decimal_to_text, return_type=str, when_used="json"),
     WithJsonSchema(_NUMBER_SCHEMA),
 ]
 """A price in whole units, at least 0; may be finer than a micro (per token)."""
@@ -88,7 +88,7 @@ Price = Annotated[
 Money = Annotated[
     int,
     BeforeValidator(_micros),
-    PlainSerializer(micros_to_text, return_type=str),
+    PlainSerializer(micros_to_text, return_type=str, when_used="json"),
     WithJsonSchema(_NUMBER_SCHEMA),
 ]
 """An amount written in whole units ("25.00"), held as integer micros."""

@@ -29,9 +29,7 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps({**summary, "problems": []}))
         else:
-            self.stdout.write(
-                f"{loaded.name}: profile {summary['profile']}, {summary['models']} models, {prices} prices, no mistakes."
-            )
+            self.stdout.write(f"{loaded.name}: {summary['models']} models, {prices} prices, no mistakes.")
 
     def _refuse(self, error: InvalidProfile, *, as_json: bool) -> None:
         if not as_json:

@@ -13,7 +13,7 @@ from catalog.problems import InvalidProfile
 
 
 class Command(BaseCommand):
-    help = "Load a billing profile (a bundled name or a file) and show what changes. Repeating it changes nothing."
+    help = "Load a billing profile (a bundled name or a file) and show what changes."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("profile", help="ads, images, toon, sites, gateway, or the path of a file")
