@@ -1,4 +1,4 @@
-"""A portal in a few lines, speaking the API's shapes over real HTTP: for answers a working portal rarely gives.
+"""A portal in a few lines, with the API's shapes over real HTTP: for answers a working portal rarely gives.
 
 Faults are scripted: a reply dropped before or after the effect, a 503, a 429. What the portal itself does is
 tested on the portal.
@@ -41,6 +41,11 @@ class StandIn:
 
     def fault(self, verb: str, *kinds: str) -> None:
         self.faults.setdefault(verb, deque()).extend(kinds)
+
+    def reset(self) -> None:
+        """As new, at the same address."""
+        with self.lock:
+            self.__dict__ |= {**StandIn().__dict__, "url": self.url, "lock": self.lock}
 
     def answer(self, method: str, path: str, query: dict[str, str], body: dict[str, Any]) -> Answer:
         self.calls[verb_of(method, path)] += 1
