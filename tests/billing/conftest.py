@@ -1,0 +1,53 @@
+"""An account on profile ``ads`` and the Stripe simulator, wired as the portal is: over HTTP with the real client."""
+
+from collections.abc import Iterator
+
+import pytest
+import stripe
+from django.core.management import call_command
+from pytest_django import Settings
+
+from accounts.models import BillingAccount
+from billing.gateways import gateway
+from billing.services.accounts import open_account as open_billing_account
+from catalog import snapshot
+from tests.stripe_simulator.fixtures import Simulator, clean_stripe, stripe_simulator
+
+__all__ = ["clean_stripe", "stripe_simulator"]
+
+
+@pytest.fixture
+def ads(db: None) -> Iterator[None]:
+    """The catalog has profile ``ads``."""
+    call_command("load_profile", "ads", "--default", verbosity=0, stdout=_Nowhere())
+    snapshot.refresh()
+    yield
+    snapshot.expire()
+
+
+@pytest.fixture
+def account(ads: None) -> BillingAccount:
+    """A new account: 50 credits of welcome bonus, no card."""
+    return open_billing_account(name="Northwind", email="pay@northwind.example", profile="ads")
+
+
+@pytest.fixture
+def payments_at(clean_stripe: Simulator, settings: Settings) -> Iterator[Simulator]:
+    """The portal talks to an empty simulator."""
+    settings.STRIPE_API_HOST = clean_stripe.base_url
+    settings.STRIPE_ANSWER_SECONDS = 2
+    before = stripe.api_base
+    stripe.api_base = clean_stripe.base_url
+    gateway.cache_clear()
+    yield clean_stripe
+    clean_stripe.clear_faults()
+    stripe.api_base = before
+    gateway.cache_clear()
+
+
+class _Nowhere:
+    def write(self, text: str) -> None:
+        """Swallows what the command prints."""
+
+    def flush(self) -> None:
+        """Nothing is kept."""
