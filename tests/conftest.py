@@ -16,7 +16,7 @@ from tests.live import LivePortal
 def _empty_the_ledger_between_tests() -> Iterator[None]:
     """Lets the test database be emptied after a test with real transactions.
 
-    The ledger's triggers refuse TRUNCATE to everybody, so the flush (and nothing else) runs with triggers off.
+    The ledger refuses TRUNCATE to everybody, so the flush (and nothing else) runs with triggers off.
     """
     flush = BaseDatabaseOperations.execute_sql_flush
 
