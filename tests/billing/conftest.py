@@ -1,4 +1,6 @@
-"""An account on profile ``ads`` and the Stripe simulator, wired as the portal is: over HTTP with the real client."""
+"""An account on profile ``ads`` and the Stripe simulator, wired as the portal is: over HTTP with the real
+client.
+"""
 
 from collections.abc import Iterator
 

@@ -4,7 +4,7 @@ import uuid
 
 from accounts.models import BillingAccount
 from billing.gateways import gateway
-from billing.ledger import balances
+from billing.ledger import balances, holds
 from billing.ledger.models import Transaction
 from billing.models import Payment
 from billing.services import customers, payment_methods, topups
@@ -32,7 +32,11 @@ def credits(account: BillingAccount) -> int:
 def start(account: BillingAccount, cash: str = "25", **options: str) -> Payment:
     """A top-up whose payment page is open."""
     return topups.start(
-        account=account, cash=dollars(cash), return_url=RETURN, cancel_url=CANCEL, request_key=options.get("key")
+        account=account,
+        cash=dollars(cash),
+        return_url=RETURN,
+        cancel_url=CANCEL,
+        request_key=options.get("key"),
     )
 
 
@@ -51,3 +55,15 @@ def credited(payment_id: uuid.UUID) -> list[Transaction]:
     return list(Transaction.objects.filter(key=f"topup:{payment.public_id}"))
 
 
+def spend(account: BillingAccount, amount: int) -> None:
+    """Charge so many credits at once."""
+    request = holds.PlaceRequest(
+        account=account.pk,
+        amount=amount * CREDIT,
+        model="static",
+        operation="generate",
+        description="Work",
+        ttl=600,
+        settle_now=True,
+    )
+    assert holds.place([request])[0]["code"] == "settled"

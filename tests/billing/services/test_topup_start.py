@@ -25,9 +25,7 @@ def test_opens_the_payment_page(account: BillingAccount, payments_at: Simulator)
 def test_the_page_sends_the_customer_back_with_the_payment(
     account: BillingAccount, payments_at: Simulator
 ) -> None:
-    payment = topups.start(
-        account=account, cash=dollars("25"), return_url=f"{RETURN}?a=1", cancel_url=CANCEL
-    )
+    payment = topups.start(account=account, cash=dollars("25"), return_url=f"{RETURN}?a=1", cancel_url=CANCEL)
     answer = payments_at.pay(payment.checkout_url)
     assert answer.headers["location"] == f"{RETURN}?a=1&payment={payment.public_id}"
 
@@ -66,7 +64,9 @@ def test_a_declined_card_leaves_the_page_open_for_another(
 
 
 @pytest.mark.parametrize("cash", ["0", "-25", "4.99", "25.001", "999999"])
-def test_refuses_amounts_that_are_not_sold(account: BillingAccount, payments_at: Simulator, cash: str) -> None:
+def test_refuses_amounts_that_are_not_sold(
+    account: BillingAccount, payments_at: Simulator, cash: str
+) -> None:
     with pytest.raises(InvalidRequest) as refusal:
         start(account, cash)
     assert refusal.value.extra["errors"][0]["field"] == "amount"
@@ -99,7 +99,9 @@ def test_an_answer_lost_once_is_asked_for_again_with_the_same_key(
     payments_at.faults(kind, "/v1/checkout/sessions", method="POST", seconds=3)
     payment = start(account)
     assert payment.status == "submitted"
-    asked = [row for row in payments_at.log() if row["path"] == "/v1/checkout/sessions" and row["method"] == "POST"]
+    asked = [
+        row for row in payments_at.log() if row["path"] == "/v1/checkout/sessions" and row["method"] == "POST"
+    ]
     assert len(asked) == 2
     assert len(payments_at.client().v1.checkout.sessions.list().data) == 1
 
