@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from billing import outbox
-from billing.services import auto_recharge, inbox, payments
+from billing.services import auto_recharge, charges, inbox, payments
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,12 @@ def sweep_inbox() -> None:
 @shared_task(name="billing.relay_outbox", ignore_result=True)
 def relay_outbox() -> None:
     outbox.relay()
+
+
+@shared_task(name="billing.expire_charges", ignore_result=True)
+def expire_charges() -> None:
+    """Give back what is held for requests that nobody has settled in time."""
+    charges.expire_due()
 
 
 def nudge(task: "Task[..., None]", *arguments: Any) -> None:

@@ -20,6 +20,12 @@ HEARTBEAT_EVERY = 15.0  # seconds
 
 app.conf.beat_schedule = {
     "heartbeat": {"task": "config.celery.heartbeat", "schedule": HEARTBEAT_EVERY},
+    "relay-outbox": {"task": "billing.relay_outbox", "schedule": 15.0},
+    "sweep-inbox": {"task": "billing.sweep_inbox", "schedule": 15.0},
+    "sweep-recharges": {"task": "billing.sweep_recharges", "schedule": 15.0},
+    "sweep-payments": {"task": "billing.sweep_payments", "schedule": 60.0},
+    "expire-charges": {"task": "billing.expire_charges", "schedule": 60.0},
+    "compare-with-stripe": {"task": "billing.compare_with_stripe", "schedule": 300.0},
     "recharges": {"task": "billing.sweep_recharges", "schedule": 15.0},
     "inbox": {"task": "billing.sweep_inbox", "schedule": 15.0},
     "outbox": {"task": "billing.relay_outbox", "schedule": 15.0},

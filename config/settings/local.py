@@ -7,6 +7,8 @@ from .base import *  # noqa: F403
 SECRET_KEY = SECRET_KEY or "local-only-secret-key-never-used-in-production"  # noqa: F405
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *ALLOWED_HOSTS]  # noqa: F405
 
+# The simulator is meant to be there.
+SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "djstripe.W002"]  # noqa: F405
 WHITENOISE_USE_FINDERS = True
 CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]  # noqa: F405
 if "EMAIL_URL" not in os.environ:

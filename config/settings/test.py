@@ -10,3 +10,5 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 STRIPE_SECRET_KEY = STRIPE_SECRET_KEY or "sk_test_" + "4" * 24  # noqa: F405
 STRIPE_TEST_SECRET_KEY = STRIPE_SECRET_KEY
+# Each look at the catalog asks whether it changed: a test that publishes sees its own prices at once.
+CATALOG_POLL_SECONDS = 0

@@ -1,16 +1,18 @@
 """What `up` does to the data before the pages open. Every step may be repeated."""
 
 from argparse import ArgumentParser
+from io import StringIO
 from typing import Any
 
 from django.conf import settings
-from django.core.management import call_command, get_commands
+from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
 from accounts.keys import create_service_key
 from accounts.models import User
+from catalog.models import Profile
 from config import broker
 from config.embedded.datadir import DataDir
 from config.embedded.up import STAFF
@@ -22,7 +24,7 @@ class Command(BaseCommand):
     help = "Migrations, price lists, staff user, studio key and sample data for a portal on this machine."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--profile", default="ads", help="the price list of new accounts")
+        parser.add_argument("--profile", default="", help="the price list of new accounts (first time: ads)")
         parser.add_argument("--no-sample-data", action="store_true")
 
     def handle(self, *, profile: str, no_sample_data: bool, **options: Any) -> None:
@@ -33,7 +35,8 @@ class Command(BaseCommand):
         self._load_profiles(profile)
         self._staff()
         self._studio_key()
-        if not no_sample_data and "sample_data" in get_commands():
+        call_command("stripe_setup", stdout=StringIO())
+        if not no_sample_data:
             call_command("sample_data", stdout=self.stdout)
 
     def _say(self, line: str) -> None:
@@ -47,10 +50,14 @@ class Command(BaseCommand):
             self._say(f"Migrating the database: {len(missing)} steps")
             call_command("migrate", interactive=False, verbosity=0)
 
-    def _load_profiles(self, default: str) -> None:
-        if "load_profile" in get_commands():
-            for name in dict.fromkeys((*PROFILES, default)):
-                call_command("load_profile", name, stdout=self.stdout)
+    def _load_profiles(self, asked: str) -> None:
+        """The price lists. A default chosen in the admin stays, unless one is asked for."""
+        default = asked or ("" if Profile.objects.filter(is_default=True).exists() else PROFILES[0])
+        for name in dict.fromkeys((*PROFILES, *filter(None, [default]))):
+            changes = StringIO()
+            call_command("load_profile", name, default=name == default, stdout=changes)
+            if changes.getvalue().strip():
+                self._say(f"Price list {name} loaded")
 
     def _staff(self) -> None:
         """The one staff user, whose password is kept in the data folder; a password they chose stays."""
