@@ -1,6 +1,7 @@
 """The web server's entry: the lane for hot API requests, Django for everything else."""
 
 import os
+from typing import cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
@@ -11,7 +12,7 @@ django = get_asgi_application()
 from django.db import connection  # noqa: E402 - Django has to be set up first
 from psycopg.conninfo import make_conninfo  # noqa: E402
 
-from billing.api.lane import Lane  # noqa: E402
+from billing.api.lane import App, Lane  # noqa: E402
 
 
 def _dsn() -> str:
@@ -21,4 +22,4 @@ def _dsn() -> str:
     return make_conninfo(**{name: options[name] for name in known if options.get(name)})
 
 
-application = Lane(django, _dsn())
+application = Lane(cast(App, django), _dsn())

@@ -53,9 +53,7 @@ def _options(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="manage.py up", description=__doc__)
     parser.add_argument("--port", type=int, default=8000, help="the portal's port, 0 for any free one (8000)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="where everything is kept (.local/data)")
-    parser.add_argument(
-        "--profile", default="ads", metavar="NAME", help="the price list of new accounts (ads)"
-    )
+    parser.add_argument("--profile", metavar="NAME", help="the price list of new accounts (at first: ads)")
     parser.add_argument("--no-sample-data", action="store_true", help="start with no accounts")
     return parser.parse_args(argv)
 
@@ -207,7 +205,9 @@ def _name_database(cluster: Cluster) -> None:
 
 def _prepare(plan: Plan, options: argparse.Namespace) -> None:
     """Migrations, price lists, staff user, sample data: one Django process, whose progress is shown."""
-    command = [sys.executable, "manage.py", "prepare", "--profile", options.profile]
+    command = [sys.executable, "manage.py", "prepare"]
+    if options.profile:
+        command += ["--profile", options.profile]
     if options.no_sample_data:
         command.append("--no-sample-data")
     process = subprocess.Popen(

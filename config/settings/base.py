@@ -56,6 +56,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "config.requests.RequestId",
+    "billing.api.middleware.NoCookies",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -199,7 +200,7 @@ STRIPE_WEBHOOK_ENDPOINT = env.str("STRIPE_WEBHOOK_ENDPOINT", default="")  # the 
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or broker.URL
 if CELERY_BROKER_URL == broker.URL:
-    CELERY_BROKER_TRANSPORT_OPTIONS = broker.transport_options(DATABASES["default"])
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = broker.transport_options(DATABASES["default"])
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
@@ -215,5 +216,5 @@ CELERY_TIMEZONE = "UTC"
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Billing <billing@localhost>")
 
-# Requests a caller may burst, and how many a second flow back; each web process counts for itself (billing/throttle.py).
+# Requests a caller may burst, and how many a second flow back; each web process counts for itself.
 API_RATES = {"customer": (120_000, 2_000), "service": (600_000, 10_000), "anonymous": (1_200, 20)}
