@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from catalog.pricing.book import BookInfo, build_book
-from catalog.pricing.engine import estimate
+from catalog.pricing.engine import PriceBook, estimate
 from catalog.pricing.errors import InvalidBook, InvalidParameter, NotOffered
 from catalog.pricing.types import PlanTier
 from catalog.problems import InvalidProfile, Problem, Problems
@@ -34,6 +34,24 @@ class LoadedProfile:
     name: str
     file: ProfileFile
     lists: dict[str, list[ListedItem]]
+
+    def books(self) -> dict[str, PriceBook]:
+        """The price book each list would publish, ready for pricing. Raises InvalidBook."""
+        plans = tuple(PlanTier(slug=plan.slug, name=plan.name, rank=plan.rank) for plan in self.file.plan)
+        gates = tuple(gate.compiled() for gate in self.file.terms.balance_gates)
+        found = {}
+        for entry in self.file.price_list:
+            info = BookInfo(
+                id=new_id(),
+                profile=self.file.profile.id,
+                price_list=entry.id,
+                version=1,
+                unit=entry.unit,
+                plans=plans,
+                balance_tiers=gates,
+            )
+            found[entry.id] = build_book(info, [listed.item for listed in self.lists[entry.id]])
+        return found
 
 
 def find(name: str) -> Path:
@@ -74,11 +92,12 @@ def parse(text: str, name: str) -> LoadedProfile:
     resolver = Resolver(file, problems)
     lists = resolver.lists()
     check(file, resolver, lists, problems)
+    loaded = LoadedProfile(name, file, lists)
     if not problems.found:
-        _try_out(file, lists, problems)
+        _try_out(loaded, problems)
     if problems.found:
         raise InvalidProfile(name, problems.found)
-    return LoadedProfile(name, file, lists)
+    return loaded
 
 
 def _validated(document: dict[str, Any], name: str, problems: Problems) -> ProfileFile:
@@ -112,29 +131,18 @@ def _reason(kind: str, message: str) -> str:
     return plain.get(kind, message.removeprefix("Value error, ").rstrip(".") + ".")
 
 
-def _try_out(file: ProfileFile, lists: dict[str, list[ListedItem]], problems: Problems) -> None:
+def _try_out(loaded: LoadedProfile, problems: Problems) -> None:
     """Build each book and price each pipeline once, so that what cannot be priced is found now."""
-    plans = tuple(PlanTier(slug=plan.slug, name=plan.name, rank=plan.rank) for plan in file.plan)
-    gates = tuple(gate.compiled() for gate in file.terms.balance_gates)
-    for entry in file.price_list:
-        info = BookInfo(
-            id=new_id(),
-            profile=file.profile.id,
-            price_list=entry.id,
-            version=1,
-            unit=entry.unit,
-            plans=plans,
-            balance_tiers=gates,
-        )
-        try:
-            book = build_book(info, [listed.item for listed in lists[entry.id]])
-        except InvalidBook as error:
-            for problem in error.problems:
-                problems.add(("price_list",), problem)
-            continue
-        for listed in lists[entry.id]:
+    try:
+        books = loaded.books()
+    except InvalidBook as error:
+        for problem in error.problems:
+            problems.add(("price_list",), problem)
+        return
+    for slug, items in loaded.lists.items():
+        for listed in items:
             if listed.item.phases:
                 try:
-                    estimate(book, listed.item.model, listed.item.operation, {})
+                    estimate(books[slug], listed.item.model, listed.item.operation, {})
                 except (InvalidParameter, NotOffered) as error:
                     problems.add((*listed.path, "pipeline"), f"cannot be priced: {error}")

@@ -113,7 +113,6 @@ def _operation(book: PriceBook, item: CompiledItem, view: _View) -> Document:
     spec = _repriced(book, item, view.offers)
     rate = spec.rate
     low, high, price = rate.low, rate.high, rate.price
-    approximate = rate.approximate or any(variant.approximate for variant in rate.variants)
     shown: Document = {
         "operation": spec.operation,
         "name": spec.operation_name,
@@ -125,7 +124,7 @@ def _operation(book: PriceBook, item: CompiledItem, view: _View) -> Document:
             *(_modifier(m, view) for m in rate.modifiers if view.shows(m.requires)),
         ],
         "requires": view.requirement(spec.requires),
-        "approximate": approximate or bool(spec.phases),
+        "approximate": rate.approximate,
         "free": price == 0 and not spec.phases and not rate.variants,
         "unit": book.unit,
         "price_list": book.info.price_list,
@@ -138,7 +137,7 @@ def _operation(book: PriceBook, item: CompiledItem, view: _View) -> Document:
     if price is None:
         shown.update(_usual(book, spec))
     if spec.phases:
-        shown["phases"] = [_phase(book, phase) for phase in spec.phases]
+        shown["phases"] = _phases(book, spec)
     return shown
 
 
@@ -164,7 +163,8 @@ def _usual(book: PriceBook, spec: Item) -> Document:
                 bounds = None
                 if variant.low is not None or variant.high is not None:
                     bounds = _range(variant.low or variant.price, variant.high or variant.price)
-                return {"price": decimal_to_text(variant.price), "range": bounds}
+                approximate = variant.approximate or spec.rate.approximate
+                return {"price": decimal_to_text(variant.price), "range": bounds, "approximate": approximate}
         return {}
     try:
         quote = estimate(book, spec.model, spec.operation, {})
@@ -197,6 +197,16 @@ def _modifier(modifier: Modifier, view: _View) -> Document:
         "add": decimal_to_text(modifier.add),
         "requires": view.requirement(modifier.requires),
     }
+
+
+def _phases(book: PriceBook, spec: Item) -> list[Document]:
+    """The phases in order, each with what it is expected to cost in this pipeline."""
+    try:
+        lines = estimate(book, spec.model, spec.operation, {}).lines
+    except PricingError:
+        lines = ()
+    expected = {line.what: micros_to_text(line.micros) for line in lines}
+    return [{**_phase(book, phase), "estimate": expected.get(phase.name)} for phase in spec.phases]
 
 
 def _phase(book: PriceBook, phase: Phase) -> Document:
