@@ -44,7 +44,7 @@ def make(job: Job) -> Delivered:
     files = [_png(ads.still(words, size)) for size in (ads.VERTICAL, ads.SQUARE)]
     if job.model == "full":
         files += [_animation(words, size) for size in _ANIMATED]
-    return Delivered(tuple(files), outputs={"count": 1})
+    return Delivered(tuple(files), outputs={})
 
 
 def _copy(request: dict[str, object]) -> ads.Copy:

@@ -11,7 +11,7 @@ from examples.studio.fields import Fields, parse
 from examples.studio.jobs import Delivered, Job, Made, Order
 from examples.studio.simulation import SIMULATIONS, simulate
 
-FORMATS = {"png": "image/png", "jpeg": "image/jpeg", "webp": "image/webp"}
+FORMATS = {"png": "image/png", "jpg": "image/jpeg", "webp": "image/webp"}
 VIDEO_RESOLUTIONS = {"720p": (360, 640), "1080p": (480, 854), "2K": (480, 854), "4K": (480, 854)}
 _FRAMES_PER_SECOND = 4
 
@@ -99,7 +99,7 @@ def encode(picture: Image.Image, name: str, *, quality: int = 88) -> Made:
     buffer = io.BytesIO()
     if name == "png":
         picture.save(buffer, "PNG", compress_level=3)
-    elif name == "jpeg":
+    elif name == "jpg":
         picture.convert("RGB").save(buffer, "JPEG", quality=quality)
     else:
         picture.save(buffer, "WEBP", quality=quality, method=2)

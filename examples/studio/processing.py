@@ -39,8 +39,8 @@ def read(body: bytes, load_result: LoadResult) -> Order:
     picture = _open(content)
     if operation == "crop":
         _check_crop(request, picture.size)
-    request.setdefault("format", {"JPEG": "jpeg", "WEBP": "webp"}.get(picture.format or "", "png"))
-    return Order("process", MODEL, operation, {"count": 1}, request, upload=content)
+    request.setdefault("format", {"JPEG": "jpg", "WEBP": "webp"}.get(picture.format or "", "png"))
+    return Order("process", MODEL, operation, {}, request, upload=content)
 
 
 def make(job: Job) -> Delivered:
@@ -53,7 +53,7 @@ def make(job: Job) -> Delivered:
     numbers = {name: value for name, value in job.request.items() if isinstance(value, int)}
     result = _WORK[job.operation](picture, numbers, str(job.request.get("direction", "")))
     quality = numbers.get("quality", 88)
-    return Delivered((encode(result, str(job.request["format"]), quality=quality),), {"count": 1})
+    return Delivered((encode(result, str(job.request["format"]), quality=quality),), {})
 
 
 def _resize_parameters(fields: Fields) -> dict[str, object]:

@@ -27,7 +27,8 @@ PRICING = {
                     "price": "0.04",
                     "per": "image",
                     "modifiers": [],
-                    "requires": "at least 0.50 EUR available",
+                    "requires": {"plan": "pro", "label": "Pro+", "met": False},
+                    "available_from": "0.5",
                     "approximate": True,
                 }
             ],
@@ -123,7 +124,7 @@ def test_pricing_needs_no_key(stand_in: StandIn, script: Script) -> None:
     done = run(stand_in, "pricing", key=None)
     assert done.stdout.splitlines()[:3] == [
         "Model          Operation  Price (EUR)  Per      Needs",
-        "nano-banana-2  generate        ≈ 0.04  image    at least 0.50 EUR available",
+        "nano-banana-2  generate        ≈ 0.04  image    Pro+, 0.5 EUR available",
         "processing     crop              free  request",
     ]
     assert "Authorization" not in stand_in.seen[0][2]

@@ -1,4 +1,4 @@
-"""A studio process billing against a scriptable portal: one for a whole file, a fresh account for each test."""
+"""A studio process billing against a scriptable portal: one for each file, a fresh account for each test."""
 
 from collections.abc import Iterator
 from decimal import Decimal

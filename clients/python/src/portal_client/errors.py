@@ -16,7 +16,7 @@ class FieldError:
 
 @dataclass(frozen=True)
 class Remedy:
-    """One way out of a 402: ``add_funds``, ``enable_auto_recharge``, ``raise_limit``, ``switch_to_postpaid``."""
+    """One way out of a 402, such as ``add_funds`` or ``enable_auto_recharge``, and where to go for it."""
 
     code: str
     url: str

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Self
 
 from portal_client import reading
+from portal_client.models import Range
 from portal_client.reading import Json
 
 
@@ -14,14 +15,19 @@ from portal_client.reading import Json
 class OperationPrice:
     """``price`` for each ``per`` ("request", "image", "second", …). None where it depends on the request.
 
+    ``range`` is where the price lies when it is no single one; ``unit`` may differ from the list's own.
+    ``available_from`` is the balance that opens it, None where any balance does.
     ``modifiers`` and ``requires`` (the gate) stay as the portal sends them, since profiles differ.
     """
 
     operation: str
     price: Decimal | None
+    range: Range | None
+    unit: str | None
     per: str
     modifiers: tuple[object, ...]
     requires: object
+    available_from: Decimal | None
     approximate: bool
 
     @classmethod
@@ -30,9 +36,12 @@ class OperationPrice:
         return cls(
             operation=reading.text(source, "operation"),
             price=reading.optional_amount(source, "price"),
+            range=reading.optional_child(source, "range", Range.read),
+            unit=reading.optional_text(source, "unit"),
             per=reading.text(source, "per"),
             modifiers=tuple(modifiers) if isinstance(modifiers, list) else (),
             requires=source.get("requires"),
+            available_from=reading.optional_amount(source, "available_from"),
             approximate=reading.flag(source, "approximate"),
         )
 

@@ -68,7 +68,7 @@ def pricing(answer: Pricing) -> str:
         Column("Needs"),
     )
     rows = [
-        (model.id, price.operation, _price(price), price.per, _requirement(price.requires))
+        (model.id, price.operation, _price(price, answer.unit), price.per, _requirement(price, answer.unit))
         for model in answer.models
         for price in model.operations
     ]
@@ -138,18 +138,23 @@ def _spending_limit(limit: SpendingLimit) -> str:
     return f"{spent}{amount(limit.limit)} {limit.currency or ''}".rstrip() + resets
 
 
-def _price(price: OperationPrice) -> str:
-    if price.price is None:
+def _price(price: OperationPrice, unit: str) -> str:
+    """The unit is named only where it is not the list's own."""
+    if price.price is not None:
+        text = amount(price.price) if price.price else "free"
+    elif price.range is not None:
+        text = f"{amount(price.range.low)}–{amount(price.range.high)}"
+    else:
         return "by request"
-    return ("≈ " if price.approximate else "") + (amount(price.price) if price.price else "free")
+    own = "" if price.unit in (None, unit) or text == "free" else f" {price.unit}"
+    return ("≈ " if price.approximate else "") + text + own
 
 
-def _requirement(requires: object) -> str:
-    """A gate as the portal words it: a text, or an object whose values are shown."""
-    if isinstance(requires, str):
-        return requires
-    if isinstance(requires, dict):
-        return ", ".join(f"{name} {value}" for name, value in requires.items() if value is not None)
-    if isinstance(requires, list):
-        return ", ".join(_requirement(item) for item in requires)
-    return ""
+def _requirement(price: OperationPrice, unit: str) -> str:
+    """The plan that opens it, as the portal labels it ("Pro+"), and the balance that does."""
+    requires = price.requires
+    label = requires.get("label") if isinstance(requires, dict) else requires
+    needs = [label] if isinstance(label, str) else []
+    if price.available_from is not None:
+        needs.append(f"{amount(price.available_from)} {unit} available")
+    return ", ".join(needs)
