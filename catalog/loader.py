@@ -4,6 +4,7 @@ A file is read whole or not at all: every mistake is reported with its line, and
 there is none. Storing publishes a new price book version only where prices changed.
 """
 
+import json
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
@@ -98,6 +99,16 @@ def parse(text: str, name: str) -> LoadedProfile:
     if problems.found:
         raise InvalidProfile(name, problems.found)
     return loaded
+
+
+def schema_text() -> str:
+    """The JSON Schema of the format, as published in ``profiles/schema.json``."""
+    schema = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **ProfileFile.model_json_schema(),
+        "title": "Billing profile",
+    }
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
 def _validated(document: dict[str, Any], name: str, problems: Problems) -> ProfileFile:

@@ -15,10 +15,16 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("profile", help="the path of a file, or a bundled profile's name")
+        parser.add_argument("profile", nargs="?", help="the path of a file, or a bundled profile's name")
+        parser.add_argument("--schema", action="store_true", help="print the format's JSON Schema instead")
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["schema"]:
+            self.stdout.write(loader.schema_text(), ending="")
+            return
+        if options["profile"] is None:
+            raise CommandError("Name a profile file to check.")
         try:
             loaded = loader.read(loader.find(options["profile"]))
         except InvalidProfile as error:
