@@ -27,18 +27,14 @@ NAV: tuple[tuple[str, tuple[NavItem, ...]], ...] = (
         "Account",
         (
             NavItem("overview", "Overview", "squares-2x2"),
-            NavItem("usage", "Usage", "chart-bar"),
             NavItem("transactions", "Transactions", "receipt-percent"),
             NavItem("pricing", "Pricing", "tag"),
-            NavItem("invoices", "Invoices", "document-text"),
         ),
     ),
     (
         "Manage",
         (
-            NavItem("plan", "Plan", "sparkles"),
             NavItem("auto_recharge", "Auto-recharge", "arrow-path"),
-            NavItem("limits", "Limits & alerts", "shield-check"),
             NavItem("api_keys", "API keys", "key"),
             NavItem("team", "Team", "users"),
             NavItem("settings", "Settings", "cog-6-tooth"),

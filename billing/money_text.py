@@ -3,12 +3,14 @@
 Pure: micros, unit and locale in, text out. The template tag is in ``templatetags/money.py``.
 """
 
+import re
 from dataclasses import dataclass
 
 from django.utils.formats import get_format
 
+from catalog.pricing.errors import InvalidAmount
 from catalog.pricing.rounding import MICRO, minor_from_micros
-from catalog.pricing.units import CREDIT, minor_exponent
+from catalog.pricing.units import CREDIT, minor_exponent, parse_micros
 
 MINUS = "\N{MINUS SIGN}"
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
@@ -95,6 +97,25 @@ def money_text(
 def count_text(number: int, locale: str = "en") -> str:
     """A whole number, grouped by locale."""
     return _grouped(number, locale)
+
+
+def typed_micros(text: str, locale: str = "en") -> int:
+    """Micros of an amount as somebody typed it: "1,000", "$25", "12.50", in German "1.000,50 €".
+
+    Raises InvalidAmount for anything else; signs other than the currency's are not taken.
+    """
+    point, comma = (
+        re.escape(_format("DECIMAL_SEPARATOR", locale)),
+        re.escape(_format("THOUSAND_SEPARATOR", locale)),
+    )
+    typed = text.strip().strip("".join(SYMBOLS.values())).strip()
+    found = re.fullmatch(
+        rf"([0-9]{{1,3}}(?:{comma}[0-9]{{3}})+|[0-9]{{1,12}})(?:{point}([0-9]{{1,6}}))?", typed, re.ASCII
+    )
+    if found is None:
+        raise InvalidAmount("Enter an amount such as " + f"12{_format('DECIMAL_SEPARATOR', locale)}50.")
+    whole = re.sub(comma, "", found[1])
+    return parse_micros(f"{whole}.{found[2]}" if found[2] else whole)
 
 
 def _credits(micros: int) -> str:

@@ -2,8 +2,9 @@
 
 from django.urls import path
 
+from billing.views import auto_recharge, credits, keys, transactions
 from billing.views.overview import overview, overview_balance
-from billing.views import keys
+from billing.views.pricing import pricing
 from billing.views.theme import set_theme
 
 urlpatterns = [
@@ -14,5 +15,19 @@ urlpatterns = [
     path("keys/<str:key_id>/rename", keys.rename, name="api_key_rename"),
     path("keys/<str:key_id>/rotate", keys.rotate, name="api_key_rotate"),
     path("keys/<str:key_id>/revoke", keys.revoke, name="api_key_revoke"),
+    path("credits/add", credits.add_credits, name="add_credits"),
+    path("credits/quote", credits.credits_quote, name="credits_quote"),
+    path("credits/return", credits.topup_return, name="topup_return"),
+    path("credits/return/status", credits.topup_status, name="topup_status"),
+    path("transactions", transactions.transactions, name="transactions"),
+    path("transactions.csv", transactions.transactions_csv, name="transactions_csv"),
+    path("transactions.xlsx", transactions.transactions_xlsx, name="transactions_xlsx"),
+    path("transactions/<str:transaction_id>", transactions.story, name="transactions_story"),
+    path("auto-recharge", auto_recharge.auto_recharge, name="auto_recharge"),
+    path("auto-recharge/sentence", auto_recharge.recharge_sentence, name="recharge_sentence"),
+    path("cards/add", auto_recharge.add_card, name="add_card"),
+    path("cards/saved", auto_recharge.card_saved, name="card_saved"),
+    path("cards/<str:card_id>", auto_recharge.change_card, name="change_card"),
+    path("pricing", pricing, name="pricing"),
     path("theme", set_theme, name="set_theme"),
 ]

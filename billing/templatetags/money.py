@@ -7,20 +7,26 @@ Switches: ``signed`` (+ and −, money in is green), ``bare`` (no unit), ``short
 from typing import Any
 
 from django import template
+from django.http import HttpRequest
 from django.template import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from billing.money_text import NARROW_SPACE, MoneyParts, count_text, parts
+from billing.money_text import NARROW_SPACE, MoneyParts, count_text, parts, symbol
 from catalog.pricing.units import from_minor
+from catalog.terms import Terms
 
 register = template.Library()
 
 
-def viewer_locale(context: Context) -> str:
+def locale_of(request: HttpRequest | None) -> str:
     """The signed-in user's locale; English for anyone else."""
-    request = context.get("request")
     return getattr(getattr(request, "user", None), "locale", "") or "en"
+
+
+def viewer_locale(context: Context) -> str:
+    """The locale of whoever the page is rendered for."""
+    return locale_of(context.get("request"))
 
 
 @register.simple_tag(takes_context=True)
@@ -41,6 +47,19 @@ def cash(context: Context, minor: int, currency: str, *, plain: bool = False, **
 def count(context: Context, number: int) -> str:
     """A whole number, grouped by the viewer's locale."""
     return count_text(number, viewer_locale(context))
+
+
+@register.simple_tag(takes_context=True)
+def cash_of(context: Context, terms: Terms, micros: int, **switches: Any) -> str:
+    """What so many micros of the profile's unit cost to buy."""
+    worth = terms.cash_for(micros)
+    return money(context, worth.micros, worth.unit, **switches)
+
+
+@register.simple_tag
+def currency_symbol(unit: str) -> str:
+    """The sign before a money input; nothing for credits."""
+    return symbol(unit)
 
 
 def _markup(amount: MoneyParts, *, incoming: bool) -> SafeString:

@@ -170,3 +170,16 @@ document.addEventListener("htmx:sendError", () => {
   toasts.append(template.content.cloneNode(true));
   ready(toasts);
 });
+
+/* History: a row opens its story below it; the first time htmx fetches it. Without scripts the link is a page. */
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("[data-story]");
+  if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  const cell = document.getElementById(link.dataset.story);
+  if (!cell) return;
+  event.preventDefault();
+  const row = cell.parentElement;
+  row.hidden = !row.hidden;
+  link.setAttribute("aria-expanded", String(!row.hidden));
+  if (!row.hidden && !cell.hasChildNodes()) link.dispatchEvent(new CustomEvent("story"));
+});

@@ -1,0 +1,146 @@
+"""What the overview page shows, read in a handful of queries and handed over as plain values."""
+
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Final
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime, make_aware, now
+
+from accounts.models import BillingAccount
+from billing import charts
+from billing.ledger import balances
+from billing.ledger.balances import BalanceView
+from billing.ledger.models import Charge, Grant, Transaction
+from billing.models import AutoRecharge, PaymentMethod
+from billing.money_text import money_text
+from billing.selectors import transactions, usage
+from catalog import snapshot
+from catalog.pricing.units import CREDIT, Amount
+
+CHART_DAYS: Final = 30
+FAR: Final = 730
+"""A balance that lasts longer than two years at today's pace is not forecast."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The balance card. ``worth`` is the cash value of the available credits where they have a price."""
+
+    view: BalanceView
+    jobs: list[Charge]
+    worth: Amount | None
+    expiring: Grant | None
+
+    @property
+    def state(self) -> str:
+        """ "negative", "empty" or "ok"."""
+        if self.view.available < 0:
+            return "negative"
+        return "empty" if self.view.available == 0 else "ok"
+
+    @property
+    def many_jobs(self) -> bool:
+        return len(self.jobs) >= usage.MOST_JOBS
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """How long the balance lasts at the pace of the last 14 days; ``days`` None: longer than two years."""
+
+    days: int | None
+    per_day: int
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """This calendar month: micros spent, and the limit with how full it is in whole percent."""
+
+    spent: int
+    limit: int | None
+    percent: int
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    standing: Standing
+    forecast: Forecast | None
+    spend: Spend
+    recharge: AutoRecharge | None
+    card: PaymentMethod | None
+    chart: charts.Chart
+    recent: list[Transaction]
+    is_new: bool
+
+
+def standing(account: BillingAccount) -> Standing:
+    """Balance, holds, what the credits are worth, and the grant that lapses next within 30 days."""
+    view = balances.of(account.pk)
+    terms = snapshot.current().terms(account.profile)
+    worth = None
+    if account.unit == CREDIT and terms.credit_price is not None:
+        worth = terms.cash_for(max(0, view.available))
+    soon = now() + timedelta(days=30)
+    expiring = (
+        Grant.objects.filter(account_id=account.pk, is_spent=False, expires_at__range=(now(), soon))
+        .order_by("expires_at")
+        .first()
+    )
+    jobs = usage.open_jobs(account.pk) if view.held else []
+    return Standing(view, jobs, worth, expiring)
+
+
+def overview(account: BillingAccount, locale: str) -> Overview:
+    """Everything on the page; days are days of the viewer's zone (the active time zone)."""
+    today = localtime().date()
+    first_day = today - timedelta(days=CHART_DAYS - 1)
+    month_start = today.replace(day=1)
+    since = make_aware(datetime.combine(min(first_day, month_start), time.min))
+    used = usage.daily(account.pk, since)
+    here = standing(account)
+    days = [first_day + timedelta(days=number) for number in range(CHART_DAYS)]
+    names = snapshot.current().book(account.profile, now(), mode=account.mode).models
+    by_name = {
+        names.get(model, model): micros
+        for model, per_day in used.used.items()
+        if (micros := {day: spent for day, spent in per_day.items() if day >= first_day})
+    }
+    return Overview(
+        standing=here,
+        forecast=_forecast(here.view.available, used, today),
+        spend=_spend(here.view, used.spent_since(month_start)),
+        recharge=AutoRecharge.objects.filter(pk=account.pk).first(),
+        card=PaymentMethod.objects.filter(account=account, is_default=True).first(),
+        chart=charts.stacked(
+            days,
+            by_name,
+            amount_text=lambda micros: money_text(micros, account.unit, locale, rounded=True),
+            tick_text=lambda micros: money_text(
+                micros, account.unit, locale, short=True, bare=account.unit == CREDIT
+            ),
+        ),
+        recent=transactions.recent(account.pk),
+        is_new=not by_name and not usage.ever_used(account.pk),
+    )
+
+
+def month_name() -> str:
+    """The month of the viewer's today: "November 2026"."""
+    return date_format(localtime(), "F Y")
+
+
+def _forecast(available: int, used: usage.DailyUsage, today: date) -> Forecast | None:
+    found = usage.run_out(available, used, today)
+    if found is None:
+        return None
+    days, per_day = found
+    return Forecast(days if days <= FAR else None, per_day)
+
+
+def _spend(view: BalanceView, spent: int) -> Spend:
+    if view.spend_limit is None:
+        return Spend(spent, None, 0, "")
+    percent = 100 if view.spend_limit == 0 else min(100, view.spent * 100 // view.spend_limit)
+    tone = "bad" if percent >= 100 else "warn" if percent >= 80 else ""
+    return Spend(view.spent, view.spend_limit, percent, tone)

@@ -1,0 +1,184 @@
+"""Prices as the page lays them out: models in rows, operations in columns, a table per price list."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from catalog.pricing.errors import InvalidAmount
+from catalog.pricing.units import parse_micros
+
+MOST_COLUMNS: Final = 6
+"""With more operations than this only those that several models share get columns; the rest is listed."""
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One model × operation that is offered. ``micros`` None: the price depends on the options alone."""
+
+    operation: str
+    micros: int | None
+    low: int | None
+    high: int | None
+    per: str
+    unit: str
+    approximate: bool
+    free: bool
+    gate: str
+    gate_met: bool
+    available_from: int | None
+    confirmation: bool
+    options: tuple["Option", ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What changes a price: another price (``micros``), a factor, or an addition."""
+
+    name: str
+    micros: int | None
+    times: str
+    gate: str
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    model: str
+    tier: str
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """``columns`` empty: a plain list of operations and prices for one model."""
+
+    title: str
+    unit: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+def tables(
+    document: Document, titles: dict[str, str], search: str = "", operation: str = ""
+) -> list[PriceTable]:
+    """The tables for a document of ``catalog.selectors.public_pricing``, narrowed by words and operation.
+
+    ``titles`` names the price lists.
+    """
+    found: list[PriceTable] = []
+    for price_list, title in titles.items():
+        models = _narrowed(document["models"], price_list, search.casefold(), operation)
+        if models:
+            found += _tables(models, title if len(titles) > 1 else "")
+    return found
+
+
+def _narrowed(models: list[Document], price_list: str, word: str, operation: str) -> list[Document]:
+    narrowed = []
+    for model in models:
+        offers = [
+            offer
+            for offer in model["operations"]
+            if offer["price_list"] == price_list
+            and (not operation or offer["operation"] == operation)
+            and (not word or word in f"{model['name']} {offer['name']} {model['tier']}".casefold())
+        ]
+        if offers:
+            narrowed.append({**model, "operations": offers})
+    return narrowed
+
+
+def _tables(models: list[Document], title: str) -> list[PriceTable]:
+    shared = _columns(models)
+    in_matrix = [
+        model for model in models if any(offer["operation"] in shared for offer in model["operations"])
+    ]
+    unit = models[0]["operations"][0]["unit"]
+    tables = []
+    if in_matrix:
+        rows = tuple(_row(model, tuple(shared)) for model in in_matrix)
+        tables.append(PriceTable(title, unit, tuple(shared.values()), rows))
+    for model in models:
+        rest = [offer for offer in model["operations"] if offer["operation"] not in shared]
+        if rest:
+            rows = tuple(Row(offer["name"], "", (_cell(offer),)) for offer in rest)
+            tables.append(PriceTable(model["name"], unit, (), rows))
+    return tables
+
+
+def _columns(models: list[Document]) -> dict[str, str]:
+    """Slug → name of the operations that get a column."""
+    names: dict[str, str] = {}
+    offered: dict[str, int] = {}
+    for model in models:
+        for offer in model["operations"]:
+            names[offer["operation"]] = offer["name"]
+            offered[offer["operation"]] = offered.get(offer["operation"], 0) + 1
+    if len(names) <= MOST_COLUMNS:
+        return names
+    often = sorted((slug for slug in names if offered[slug] > 1), key=lambda slug: -offered[slug])
+    return {slug: names[slug] for slug in often[:MOST_COLUMNS]}
+
+
+def _row(model: Document, columns: tuple[str, ...]) -> Row:
+    offers = {offer["operation"]: offer for offer in model["operations"]}
+    cells = tuple(_cell(offers[slug]) if slug in offers else None for slug in columns)
+    return Row(model["name"], model["tier"] or "", cells)
+
+
+def _cell(offer: Document) -> Cell:
+    bounds, gate = offer["range"] or {}, offer["requires"]
+    return Cell(
+        operation=offer["name"],
+        micros=_micros(offer["price"]),
+        low=_micros(bounds.get("low")),
+        high=_micros(bounds.get("high")),
+        per=offer["per"],
+        unit=offer["unit"],
+        approximate=offer["approximate"],
+        free=offer["free"],
+        gate=gate["label"] if gate else "",
+        gate_met=bool(gate and gate["met"]),
+        available_from=_micros(offer["available_from"]),
+        confirmation=offer["confirmation"],
+        options=tuple(_option(option) for option in offer["modifiers"]),
+    )
+
+
+def _option(option: Document) -> Option:
+    times = option.get("times", "1")
+    added = _micros(option.get("add"))
+    gate = option["requires"]
+    return Option(
+        name=option["name"] or _when(option["when"]),
+        micros=_micros(option.get("price")) if "price" in option else added or None,
+        times="" if times == "1" else times,
+        gate=gate["label"] if gate else "",
+    )
+
+
+def _when(when: Document) -> str:
+    """What an option without a name is for: "resolution 2K or 4K"."""
+    parts = []
+    for name, allowed in when.items():
+        if isinstance(allowed, list):
+            parts.append(f"{name} {' or '.join(str(value) for value in allowed)}")
+        else:
+            low, high = allowed.get("min"), allowed.get("max")
+            parts.append(
+                f"{name} {low}–{high}"
+                if low and high
+                else f"{name} from {low}"
+                if low
+                else f"{name} to {high}"
+            )
+    return ", ".join(parts)
+
+
+def _micros(text: str | None) -> int | None:
+    if text is None:
+        return None
+    try:
+        return parse_micros(text)
+    except InvalidAmount:
+        return None
