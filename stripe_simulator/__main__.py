@@ -1,4 +1,4 @@
-"""Start the simulator: `python -m stripe_simulator --port 12111 --state stripe.sqlite --webhook-url … --webhook-secret …`."""
+"""The command line: `python -m stripe_simulator --port 12111 --state stripe.sqlite …`."""
 
 import argparse
 import ipaddress

@@ -1,4 +1,4 @@
-"""What happens later by itself: a refund that fails, a dispute that opens, a session that expires. Due by the test clock."""
+"""What happens later by itself, by the test clock: refunds fail, disputes open, sessions expire."""
 
 from collections.abc import Callable
 

@@ -4,16 +4,22 @@ from decimal import Decimal
 
 from stripe_simulator.wire.errors import StripeError, invalid, invalid_integer
 
-_ZERO_DECIMAL = frozenset("bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split())
-_THREE_DECIMAL = frozenset("bhd jod kwd omr tnd".split())
-_TWO_DECIMAL = frozenset(
-    "usd eur gbp aud brl cad chf cny czk dkk hkd huf ils inr mxn myr nok nzd php pln ron sek sgd thb try "
-    "twd zar aed bgn "
-    "ars cop egp idr isk kes mad ngn pen qar sar uah uyu".split()
-)
+_ZERO_DECIMAL = frozenset({
+    "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "ugx", "vnd", "vuv", "xaf", "xof",
+    "xpf",
+})  # fmt: skip
+_THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
+_TWO_DECIMAL = frozenset({
+    "usd", "eur", "gbp", "aud", "brl", "cad", "chf", "cny", "czk", "dkk", "hkd", "huf", "ils", "inr", "mxn",
+    "myr", "nok", "nzd", "php", "pln", "ron", "sek", "sgd", "thb", "try", "twd", "zar", "aed", "bgn", "ars",
+    "cop", "egp", "idr", "isk", "kes", "mad", "ngn", "pen", "qar", "sar", "uah", "uyu",
+})  # fmt: skip
 _SYMBOLS = {"usd": "$", "eur": "€", "gbp": "£", "jpy": "¥", "cad": "CA$", "aud": "A$", "chf": "CHF "}
-_LEAST = {"usd": 50, "eur": 50, "gbp": 30, "jpy": 50, "chf": 50, "cad": 50, "aud": 50, "sek": 300, "dkk": 250, "nok": 300,
-          "pln": 200, "czk": 1500, "huf": 17500, "mxn": 1000, "hkd": 400, "sgd": 50, "nzd": 50, "ron": 200}  # fmt: skip
+_LEAST = {
+    "usd": 50, "eur": 50, "gbp": 30, "jpy": 50, "chf": 50, "cad": 50, "aud": 50, "sek": 300, "dkk": 250,
+    "nok": 300, "pln": 200, "czk": 1500, "huf": 17500, "mxn": 1000, "hkd": 400, "sgd": 50, "nzd": 50,
+    "ron": 200,
+}  # fmt: skip
 _MOST = 99_999_999
 
 

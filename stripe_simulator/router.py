@@ -24,7 +24,7 @@ _ROUTES: list[Route] = []
 
 
 def route(method: str, template: str, params: str | None = None) -> Callable[[Handler], Handler]:
-    """`template` like `/v1/customers/{customer}`; `params` the name of the SDK's parameter type, None for none at all."""
+    """`template` like `/v1/customers/{customer}`; `params` the SDK's name of their type, None to take any."""
     pattern = re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", template))
 
     def register(handler: Handler) -> Handler:

@@ -1,7 +1,7 @@
 """The state: one SQLite file. Every request is one transaction on one connection, so requests are serialised.
 
-`objects.body` is what the API shows, unexpanded; `objects.hidden` is what only the simulator knows (a card's number,
-the secret of a webhook endpoint). A killed process loses nothing that was answered.
+`objects.body` is what the API shows, unexpanded; `objects.hidden` is what only the simulator knows (a card's
+number, the secret of a webhook endpoint). A killed process loses nothing that was answered.
 """
 
 import json
@@ -15,16 +15,17 @@ from stripe_simulator.values import Json
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS objects (
-  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, created INTEGER NOT NULL,
-  body TEXT NOT NULL, hidden TEXT NOT NULL DEFAULT '{}', deleted INTEGER NOT NULL DEFAULT 0
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL,
+  created INTEGER NOT NULL, body TEXT NOT NULL, hidden TEXT NOT NULL DEFAULT '{}',
+  deleted INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS objects_kind ON objects (kind, seq);
 CREATE INDEX IF NOT EXISTS objects_customer ON objects (kind, json_extract(body, '$.customer'), seq);
 CREATE INDEX IF NOT EXISTS objects_intent ON objects (kind, json_extract(body, '$.payment_intent'), seq);
 CREATE INDEX IF NOT EXISTS objects_charge ON objects (kind, json_extract(body, '$.charge'), seq);
 CREATE TABLE IF NOT EXISTS idempotency (
-  key TEXT PRIMARY KEY, method TEXT NOT NULL, path TEXT NOT NULL, form TEXT NOT NULL, created INTEGER NOT NULL,
-  request_id TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL
+  key TEXT PRIMARY KEY, method TEXT NOT NULL, path TEXT NOT NULL, form TEXT NOT NULL,
+  created INTEGER NOT NULL, request_id TEXT NOT NULL, status INTEGER NOT NULL, body TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS deliveries (
   id INTEGER PRIMARY KEY AUTOINCREMENT, event TEXT NOT NULL, type TEXT NOT NULL, endpoint TEXT NOT NULL,
@@ -41,8 +42,9 @@ CREATE TABLE IF NOT EXISTS faults (
   skip INTEGER NOT NULL, times INTEGER NOT NULL, seconds REAL NOT NULL
 );
 CREATE TABLE IF NOT EXISTS requests (
-  id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, request_id TEXT NOT NULL, method TEXT NOT NULL, path TEXT NOT NULL,
-  form TEXT NOT NULL, idempotency_key TEXT, status INTEGER NOT NULL, fault TEXT, body TEXT NOT NULL
+  id INTEGER PRIMARY KEY AUTOINCREMENT, at REAL NOT NULL, request_id TEXT NOT NULL,
+  method TEXT NOT NULL, path TEXT NOT NULL, form TEXT NOT NULL, idempotency_key TEXT,
+  status INTEGER NOT NULL, fault TEXT, body TEXT NOT NULL
 );
 CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
@@ -55,7 +57,7 @@ class Store:
         file.parent.mkdir(parents=True, exist_ok=True)
         self.db = sqlite3.connect(file, isolation_level=None)
         self.db.row_factory = sqlite3.Row
-        # A process that is killed loses nothing in WAL mode; only a power cut could, and this is a development tool.
+        # A killed process loses nothing in WAL mode; only a power cut could, and this is a development tool.
         self.db.execute("PRAGMA journal_mode=WAL")
         self.db.execute("PRAGMA synchronous=OFF")
         self.db.execute("PRAGMA busy_timeout=5000")
@@ -123,7 +125,7 @@ class Store:
         return stub
 
     def rows(self, where: str, values: Sequence[Any], *, order: str, limit: int) -> list[tuple[int, Json]]:
-        """Objects that still exist, with their sequence numbers. `where` and `order` are written by our own code."""
+        """Existing objects with their sequence numbers. `where` and `order` come from our own code."""
         found = self.db.execute(
             f"SELECT seq, body FROM objects WHERE deleted = 0 AND {where} ORDER BY seq {order} LIMIT ?",  # noqa: S608
             (*values, limit),

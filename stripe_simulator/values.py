@@ -10,7 +10,7 @@ _ALPHABET = string.ascii_letters + string.digits
 
 ACCOUNT_ID = "acct_1SimulatorAccount00"
 
-# How long the random part is, and what stands between prefix and it: `pi_3…` has a leading version digit, `cus_…` none.
+# What leads the random part, and how long that is: `pi_3…` has a version digit, `cus_…` none.
 _SHAPES: dict[str, tuple[str, int]] = {
     "cus": ("", 14),
     "prod": ("", 14),
@@ -26,6 +26,10 @@ _SHAPES: dict[str, tuple[str, int]] = {
 
 def random_text(length: int) -> str:
     return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def random_digits(length: int) -> str:
+    return "".join(secrets.choice(string.digits) for _ in range(length))
 
 
 def new_id(prefix: str) -> str:

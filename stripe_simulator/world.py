@@ -1,4 +1,4 @@
-"""What a request works with: the store, the clock, events, and jobs for later. One per process, one request at a time."""
+"""What a request works with: the store, the clock, events, jobs for later. One request at a time."""
 
 import time
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class World:
         return self.store.put(body, hidden=hidden)
 
     def existing(self, kind: str, object_id: str, *, param: str = "id", named_by_path: bool = True) -> Json:
-        """The object. Raises resource_missing, also for a deleted one (as Stripe does for everything but customers)."""
+        """The object. Raises resource_missing, also for a deleted one."""
         found = self.store.get(object_id, kind)
         if found is None or found.get("deleted"):
             word = _SPOKEN.get(kind, kind)

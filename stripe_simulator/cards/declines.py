@@ -1,4 +1,4 @@
-"""Why a bank refuses a card, with Stripe's words for it. Source: docs.stripe.com/testing and /declines/codes."""
+"""Why a bank refuses a card, in Stripe's words. Source: docs.stripe.com/testing, /declines/codes."""
 
 from dataclasses import dataclass
 

@@ -1,7 +1,7 @@
 """The table of test cards: number → what the card is and does, and the names `pm_card_…` and `tok_…` for it.
 
-Source: docs.stripe.com/testing. A number that is not in the table and passes the Luhn check behaves like a card that
-always succeeds.
+Source: docs.stripe.com/testing. A number that is not in the table and passes the Luhn check
+behaves like a card that always succeeds.
 """
 
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from stripe_simulator.cards import declines
 from stripe_simulator.cards.declines import Decline
 
 Authentication = Literal["optional", "on_session", "until_set_up", "set_up", "always"]
-"""When 3-D Secure is asked for: never by itself; when the customer is present; off-session too until the card was set up
-with authentication; never off-session, as if set up; every time."""
+"""When 3-D Secure is asked for: never by itself; when the customer is present; off-session too until the card
+was set up with authentication; never off-session, as if set up; every time."""
 
 RefundOutcome = Literal["succeeds", "fails_later", "pending"]
 DisputeKind = Literal["fraudulent", "product_not_received", "inquiry"]

@@ -1,4 +1,4 @@
-"""What happens when the customer submits the hosted page: the payment or the saved card, then the finished session."""
+"""What a submitted Checkout page does: the payment or the saved card, then the finished session."""
 
 from stripe_simulator import tax
 from stripe_simulator.checkout import lines

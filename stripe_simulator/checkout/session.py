@@ -62,7 +62,7 @@ def build(params: Json, *, currency: str | None, totals: Json, now: int, base_ur
             "enabled": bool((params.get("phone_number_collection") or {}).get("enabled"))
         },
         "recovered_from": None,
-        "saved_payment_method_options": _saved_methods(params) if paying else None,
+        "saved_payment_method_options": _saved_methods(params) if paying and params.get("customer") else None,
         "setup_intent": None,
         "shipping_address_collection": None,
         "shipping_cost": None,

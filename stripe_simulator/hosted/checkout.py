@@ -63,7 +63,8 @@ def _action(session: Json) -> str:
 
 def _summary(world: World, session: Json) -> str:
     if session["mode"] == "setup":
-        return '<section aria-label="Summary"><h1>Save a card</h1><p class="quiet">Nothing is charged now.</p></section>'
+        note = '<p class="quiet">Nothing is charged now.</p>'
+        return f'<section aria-label="Summary"><h1>Save a card</h1>{note}</section>'
     currency = session["currency"]
     rows = "".join(_row(line) for line in world.store.hidden(session["id"])["lines"])
     details = session["total_details"]
@@ -105,9 +106,10 @@ def _email(world: World, session: Json, entry: Entry) -> str:
 
 def saved_cards(world: World, session: Json) -> list[Json]:
     """The customer's cards that this session may offer again."""
-    if not session["customer"] or session["mode"] != "payment":
+    options = session["saved_payment_method_options"]
+    if not session["customer"] or not options:
         return []
-    allowed = session["saved_payment_method_options"]["allow_redisplay_filters"]
+    allowed = options["allow_redisplay_filters"]
     cards = world.store.find("payment_method", customer=session["customer"])
     return [card for card in cards if card["allow_redisplay"] in allowed]
 
@@ -142,8 +144,8 @@ def _card(entry: Entry) -> str:
         error=problem("expiry"),
     )  # fmt: skip
     cvc = html.field(
-        "cvc", "CVC", entry.get("cvc"), autocomplete="cc-csc", mode="numeric", placeholder="123", required=False,
-        error=problem("cvc"),
+        "cvc", "CVC", entry.get("cvc"), autocomplete="cc-csc", mode="numeric", placeholder="123",
+        required=False, error=problem("cvc"),
     )  # fmt: skip
     name = html.field("name", "Name on card", entry.get("name"), autocomplete="cc-name", required=False)
     countries = [("", "Choose a country"), *((code, code) for code in tax.countries())]
@@ -151,7 +153,8 @@ def _card(entry: Entry) -> str:
     postal = html.field(
         "postal_code", "Postal code", entry.get("postal_code"), autocomplete="postal-code", required=False
     )
-    return f'{number}<div class="row"><div>{expiry}</div><div>{cvc}</div></div>{name}<div class="row">{country}{postal}</div>'
+    dates = f'<div class="row"><div>{expiry}</div><div>{cvc}</div></div>'
+    return f'{number}{dates}{name}<div class="row">{country}{postal}</div>'
 
 
 def _help() -> str:

@@ -27,7 +27,9 @@ def page(title: str, body: str, *, status: int = 200) -> Reply:
 <link rel="stylesheet" href="{STYLE_PATH}">
 </head>
 <body>
-<header class="bar"><p class="badge"><strong>Simulated Stripe</strong> Test cards only, no money moves.</p></header>
+<header class="bar">
+<p class="badge"><strong>Simulated Stripe</strong> Test cards only, no money moves.</p>
+</header>
 <main>{body}</main>
 </body>
 </html>
@@ -86,4 +88,5 @@ def choice(name: str, label: str, values: list[tuple[str, str]], chosen: str) ->
         f'<option value="{escape(value)}"{" selected" if value == chosen else ""}>{escape(text)}</option>'
         for value, text in values
     )
-    return f'<p class="field"><label for="{name}">{escape(label)}</label><select id="{name}" name="{name}">{options}</select></p>'
+    select = f'<select id="{name}" name="{name}">{options}</select>'
+    return f'<p class="field"><label for="{name}">{escape(label)}</label>{select}</p>'

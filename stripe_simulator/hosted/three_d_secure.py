@@ -1,4 +1,4 @@
-"""The bank's 3-D Secure page, for a payment or a saved card, from Checkout or from the merchant's own page."""
+"""The bank's 3-D Secure page, for a payment or a saved card, from Checkout or the merchant's own page."""
 
 from html import escape
 from urllib.parse import urlencode, urlsplit

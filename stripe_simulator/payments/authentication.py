@@ -7,7 +7,10 @@ from stripe_simulator.values import Json
 from stripe_simulator.wire.errors import StripeError
 from stripe_simulator.world import World
 
-_MESSAGE = "We are unable to authenticate your payment method. Please choose a different payment method and try again."
+_MESSAGE = (
+    "We are unable to authenticate your payment method. "
+    "Please choose a different payment method and try again."
+)
 
 
 def finish(world: World, intent: Json, *, passed: bool) -> Json:

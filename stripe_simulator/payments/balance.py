@@ -23,7 +23,7 @@ def build(
     fee: int = 0,
     description: str | None = None,
 ) -> Json:
-    """`kind` is both the type and, for the kinds used here, the reporting category. Amounts are signed, in minor units."""
+    """`kind` is the type, and but for disputes the reporting category. Amounts are signed, in minor units."""
     details = [
         {
             "amount": fee,
@@ -46,7 +46,7 @@ def build(
         "fee": fee,
         "fee_details": details if fee else [],
         "net": amount - fee,
-        "reporting_category": {"adjustment": "dispute", "payment_refund": "refund"}.get(kind, kind),
+        "reporting_category": "dispute" if kind == "adjustment" else kind,
         "source": source,
         "status": "pending",
         "type": kind,

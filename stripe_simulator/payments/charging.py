@@ -5,7 +5,7 @@ from stripe_simulator.cards.numbers import TestCard
 from stripe_simulator.jobs import job
 from stripe_simulator.payments import balance
 from stripe_simulator.resources.payment_methods import passed_checks, test_card
-from stripe_simulator.values import Json, new_id, random_text
+from stripe_simulator.values import Json, new_id, random_digits, random_text
 from stripe_simulator.world import World
 
 _WEEK = 7 * 86_400
@@ -134,7 +134,7 @@ def _details(
     card = method["card"]
     details = {
         "amount_authorized": None if decline else intent["amount"],
-        "authorization_code": None if decline else random_text(6).upper(),
+        "authorization_code": random_digits(6),
         "brand": card["brand"],
         "checks": passed_checks(world, method),
         "country": card["country"],
@@ -150,7 +150,7 @@ def _details(
         "multicapture": {"status": "unavailable"},
         "network": card["brand"],
         "network_token": {"used": False},
-        "network_transaction_id": None if decline else random_text(15).upper(),
+        "network_transaction_id": random_digits(15),
         "overcapture": {"maximum_amount_capturable": intent["amount"], "status": "unavailable"},
         "regulated_status": card["regulated_status"],
         "three_d_secure": _three_d_secure() if authenticated else None,

@@ -39,15 +39,11 @@ def save(card: TestCard, *, authenticated: bool = False, off_session: bool = Fal
     """What the bank says when a card is only saved."""
     if card.authentication in ("always", "until_set_up") and not authenticated:
         return AUTHENTICATION_REQUIRED if off_session else AUTHENTICATE
-    if not card.can_be_saved:
+    if not card.can_be_saved or (card.authentication == "always" and _fails_setup(card)):
         return card.decline
-    return (
-        card.decline
-        if card.authentication == "always" and card.decline is not None and _fails_setup(card)
-        else None
-    )
+    return None
 
 
 def _fails_setup(card: TestCard) -> bool:
     """Cards that are declined after 3-D Secure whatever it was for; the others only when money is asked."""
-    return "insufficient_funds" != (card.decline.reason if card.decline else None)
+    return card.decline is not None and card.decline.reason != "insufficient_funds"

@@ -110,7 +110,7 @@ def _refused(world: World, intent: Json, method: Json, decline: Decline) -> Stri
 
 
 def failed(world: World, intent: Json, method: Json, about: StripeError) -> StripeError:
-    """Put the intent back to wanting a payment method; the error, complete, for the caller to raise or show."""
+    """Put the intent back to wanting a payment method; the complete error, to raise or to show."""
     error = about.body("", 0)["error"] | {"payment_method": method}
     error.pop("request_log_url", None)
     after = world.put(

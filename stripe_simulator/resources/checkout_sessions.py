@@ -153,8 +153,8 @@ def expire(call: Call) -> Json:
     session = retrieve(call)
     if session["status"] != "open":
         raise invalid(
-            'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of '
-            f"{session['status']}."
+            'Only Checkout Sessions with a status in ["open"] can be expired. '
+            f"This Checkout Session has a status of {session['status']}."
         )
     return _expired(call.world, session)
 

@@ -140,7 +140,7 @@ def update(call: Call) -> Json:
     return after
 
 
-@route("DELETE", _URL + "/{customer}")
+@route("DELETE", _URL + "/{customer}", "CustomerDeleteParams")
 def delete(call: Call) -> Json:
     """Its payment methods are detached, as Stripe does."""
     customer = call.world.existing("customer", call.path["customer"])

@@ -37,7 +37,10 @@ def start(world: World, params: Json) -> Json:
         payment_methods.check_unused(world, method)
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
     world.put(intent)
-    world.emit("payment_intent.created", intent)
+    unconfirmed = (
+        {"payment_method": None, "status": "requires_payment_method"} if params.get("confirm") else {}
+    )
+    world.emit("payment_intent.created", intent | unconfirmed)
     return intent
 
 
@@ -74,8 +77,11 @@ def _check_combinations(call: Call) -> None:
             param="automatic_payment_methods",
         )
     if call.get("return_url") and not call.get("confirm"):
-        raise invalid("The parameter `return_url` cannot be passed when creating a PaymentIntent unless `confirm` is set "
-                      "to true.", param="return_url")  # fmt: skip
+        raise invalid(
+            "The parameter `return_url` cannot be passed when creating a PaymentIntent unless `confirm` is "
+            "set to true.",
+            param="return_url",
+        )
 
 
 def _confirmed(call: Call, intent: Json) -> Json:

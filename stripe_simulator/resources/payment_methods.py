@@ -73,10 +73,25 @@ def make(world: World, params: Json, prefix: str = "card") -> Json:
         raise invalid(f"The simulator has cards only, not {params['type']}.", param="type")
     if not params.get("card"):
         raise missing_param("card")
-    entry = entered(params["card"], world.now(), prefix)
+    entry = _entry(world, params["card"], prefix)
     return world.put(
         build(entry, params, world.now()), hidden={"number": entry.card.number, "cvc": entry.cvc}
     )
+
+
+def _entry(world: World, given: Json, prefix: str) -> EnteredCard:
+    """Details, a test token, or a token made before, which serves once."""
+    token = world.store.get(given["token"], "token") if given.get("token") else None
+    if token is None:
+        return entered(given, world.now(), prefix)
+    if token["used"]:
+        raise invalid(
+            f"You cannot use a Stripe token more than once: {token['id']}.",
+            param=f"{prefix}[token]",
+            code="token_already_used",
+        )
+    world.put(token | {"used": True})
+    return entered(world.store.hidden(token["id"]), world.now(), prefix)
 
 
 def referenced(world: World, method_id: str, param: str = "payment_method") -> Json:
@@ -123,7 +138,7 @@ def card_error(decline: Decline, **extra: Any) -> StripeError:
 
 
 def save(world: World, method: Json, customer_id: str) -> Json:
-    """Attach, without asking the bank. Emits payment_method.attached unless it was this customer's already."""
+    """Attach without asking the bank. Emits payment_method.attached unless it was theirs already."""
     if method["customer"] == customer_id:
         return method
     checked = method["card"] | {"checks": passed_checks(world, method)}

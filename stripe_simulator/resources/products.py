@@ -90,7 +90,7 @@ def update(call: Call) -> Json:
     return after
 
 
-@route("DELETE", _URL + "/{id}")
+@route("DELETE", _URL + "/{id}", "ProductDeleteParams")
 def delete(call: Call) -> Json:
     product = retrieve(call)
     if call.world.store.find("price", product=product["id"]):

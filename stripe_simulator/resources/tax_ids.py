@@ -84,7 +84,7 @@ def retrieve(call: Call) -> Json:
     return body
 
 
-@route("DELETE", _OF_CUSTOMER + "/{id}")
+@route("DELETE", _OF_CUSTOMER + "/{id}", "CustomerTaxIdDeleteParams")
 def delete(call: Call) -> Json:
     body = retrieve(call)
     stub = call.world.store.delete({"id": body["id"], "object": "tax_id", "deleted": True})

@@ -58,7 +58,7 @@ def update(call: Call) -> Json:
     return call.world.put(endpoint)
 
 
-@route("DELETE", _URL + "/{webhook_endpoint}")
+@route("DELETE", _URL + "/{webhook_endpoint}", "WebhookEndpointDeleteParams")
 def delete(call: Call) -> Json:
     endpoint = retrieve(call)
     return call.world.store.delete({"id": endpoint["id"], "object": "webhook_endpoint", "deleted": True})

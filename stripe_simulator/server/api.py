@@ -1,4 +1,4 @@
-"""One API request from bytes to bytes: authenticate, decode, look up the key, do the work in a transaction, log."""
+"""One API request from bytes to bytes: authenticate, decode, look up the key, work in a transaction, log."""
 
 import asyncio
 import json
@@ -90,7 +90,7 @@ class Api:
             raise unknown_url(request.method, request.path)
         route, path = found
         jobs.run_due(self.world)
-        params = typed(form, route.params) if route.params else {}
+        params = typed(form, route.params) if route.params else form
         self.world.request_id, self.world.idempotency_key = request_id, key
         self.world.store.db.execute("SAVEPOINT work")
         try:

@@ -1,4 +1,4 @@
-"""The control interface `/_sim/…`: what tests and developers may do that Stripe's API does not offer. JSON in and out."""
+"""The control interface `/_sim/…`, for tests and developers. JSON in and out."""
 
 import json
 from collections.abc import Callable
@@ -56,7 +56,7 @@ class Control:
         return {"now": self.world.now(), **self.world.store.setting("clock", {"shift": 0, "frozen": None})}
 
     def set_clock(self, arguments: Json, rest: str) -> Json:
-        """`now`: set it, ticking on; `advance`: seconds forward; `freeze`: stand still at `now`; nothing: the real time."""
+        """`now`: set it, ticking on; `advance`: seconds forward; `freeze`: stand still; none: real time."""
         now = self.world.now()
         wanted = int(arguments.get("now", now)) + int(arguments.get("advance", 0))
         frozen = bool(arguments.get("freeze", False))
@@ -106,7 +106,7 @@ class Control:
         return [dict(row) for row in rows]
 
     def replay(self, arguments: Json, rest: str) -> Json:
-        """POST /_sim/events/{id}/replay: deliver an event again, `times` times, to every endpoint that wants its type."""
+        """POST /_sim/events/{id}/replay: deliver an event `times` more wherever its type is wanted."""
         event_id = rest.removesuffix("/replay")
         event = self.world.store.get(event_id, "event")
         if event is None:
@@ -142,6 +142,13 @@ class Control:
         )
         return [dict(row) | {"body": json.loads(row["body"])} for row in rows]
 
+    def marks(self, arguments: Json, rest: str) -> Json:
+        """Where the log and the events end now: what to pass as `after` later."""
+        db = self.world.store.db
+        log = db.execute("SELECT coalesce(max(id), 0) AS n FROM requests").fetchone()
+        events = db.execute("SELECT coalesce(max(seq), 0) AS n FROM objects WHERE kind = 'event'").fetchone()
+        return {"log": log["n"], "events": events["n"]}
+
     def events(self, arguments: Json, rest: str) -> list[Json]:
         """Events after the one with sequence number `after`, oldest first, each with its `seq`."""
         rows = self.world.store.rows(
@@ -166,6 +173,7 @@ _TABLE: dict[tuple[str, str], Answering] = {
     ("GET", "events"): Control.events,
     ("GET", "idle"): Control.idle,
     ("GET", "log"): Control.log,
+    ("GET", "marks"): Control.marks,
 }
 
 

@@ -58,7 +58,7 @@ def _element(node: Json, rest: list[str]) -> str:
     """Which element `a[][rest]` belongs to: the last one, unless it already has that key."""
     if not node:
         return "0"
-    last = node[str(len(node) - 1)] if str(len(node) - 1) in node else None
+    last = node.get(str(len(node) - 1))
     if rest[0] and isinstance(last, dict) and rest[0] not in last:
         return str(len(node) - 1)
     return str(len(node))

@@ -1,4 +1,4 @@
-"""Idempotency keys: the first answer is kept for 24 hours and given again; another request under the key is refused."""
+"""Idempotency keys: the first answer is kept for 24 hours; another request under the key is refused."""
 
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ class Keys:
     in_use: set[str] = field(default_factory=set)
 
     def stored(self, key: str, method: str, path: str, form: str, now: int) -> Stored | None:
-        """The first answer, None when the key is new. Raises for a key that is in use or was used differently."""
+        """The first answer, None for a new key. Raises when the key is in use or was used differently."""
         if len(key) > _LONGEST_KEY:
             raise invalid(f"Idempotency keys can be at most {_LONGEST_KEY} characters long.")
         if key in self.in_use:

@@ -1,7 +1,7 @@
 """The parameters each operation takes, read from the type declarations that the `stripe` package ships.
 
-`stripe/params/…` declares one TypedDict per operation. They are read as source (nothing of the package is imported),
-once per operation and only when it is first asked for.
+`stripe/params/…` declares one TypedDict per operation. They are read as source (nothing of the package is
+imported), once per operation and only when it is first asked for.
 """
 
 import ast
@@ -108,7 +108,7 @@ def _classes(file: str) -> dict[str, ast.ClassDef]:
 
 @functools.cache
 def _alternatives(file: str) -> dict[str, ast.expr]:
-    """Functional TypedDicts (`X = TypedDict("X", {"from": …})`), used where a field's name is a Python keyword."""
+    """Functional TypedDicts (`X = TypedDict("X", {"from": …})`), for fields named like Python keywords."""
     tree = ast.parse((_package() / file).read_text(encoding="utf-8"))
     found = {}
     for node in tree.body:

@@ -1,4 +1,4 @@
-"""`/v1/…/search`: clauses joined by AND or OR, numeric comparisons, metadata, negation. No delay in indexing, unlike Stripe."""
+"""`/v1/…/search`: clauses joined by AND or OR, comparisons, metadata, negation. Never behind."""
 
 import re
 from collections.abc import Callable
@@ -60,7 +60,8 @@ def parsed(query: str) -> Test:
 
 def _unreadable(query: str) -> StripeError:
     return invalid(
-        f'We were unable to parse your search query: {query}. Try using the format `metadata["key"]:"value"` to query '
+        f"We were unable to parse your search query: {query}. "
+        'Try using the format `metadata["key"]:"value"` to query '
         'for metadata or key:"value" to query for other fields.',
         param="query",
     )

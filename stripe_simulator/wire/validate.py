@@ -1,6 +1,6 @@
 """Turning a decoded form into typed parameters, or into the error Stripe answers.
 
-Text stays text, integers and booleans become such, indexed hashes become lists, an empty value becomes None ("unset").
+Text stays text, integers and booleans become such, indexed hashes become lists, empty becomes None ("unset").
 """
 
 import difflib
@@ -98,14 +98,13 @@ def _either(value: Any, kind: Either, path: str) -> Any:
     nested = [option for option in options if isinstance(option, Shape | Items | Mapping)]
     plain = [option for option in options if option not in nested]
     candidates = nested if isinstance(value, dict) else plain
-    problem: StripeError | None = None
-    for option in candidates or options:
+    first, *others = candidates or options
+    for option in others:
         try:
             return _value(value, option, path)
-        except StripeError as error:
-            problem = problem or error
-    assert problem is not None
-    raise problem
+        except StripeError:
+            continue
+    return _value(value, first, path)
 
 
 def _shape(value: Any, kind: Shape, path: str) -> Json:

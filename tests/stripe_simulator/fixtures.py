@@ -95,14 +95,14 @@ class Simulator:
         self._ask("POST", "endpoint", {"url": url, "secret": secret})
 
     def faults(self, kind: str, path: str = "*", *, method: str = "*", **order: Any) -> None:
-        """Script a fault: `faults("drop", "/v1/payment_intents", nth=2)`. Kinds: see stripe_simulator/README.md."""
+        """Script a fault: `faults("drop", "/v1/payment_intents", nth=2)`. Kinds: see the README."""
         self._ask("POST", "faults", {"kind": kind, "path": path, "method": method} | order)
 
     def clear_faults(self) -> None:
         self._ask("DELETE", "faults")
 
     def webhooks(self, **policy: Any) -> dict[str, Any]:
-        """Set how events are delivered: copies, shuffle, delay, hold, drop, concurrency, retry_seconds, timeout."""
+        """Set how events go: copies, shuffle, delay, hold, drop, concurrency, retry_seconds, timeout."""
         answer: dict[str, Any] = self._ask("POST", "webhooks", policy)
         return answer
 
@@ -140,6 +140,11 @@ class Simulator:
         """Every request and its response since entry `after`."""
         rows: list[dict[str, Any]] = self._ask("GET", "log", after=after)
         return rows
+
+    def marks(self) -> dict[str, int]:
+        """Where `log` and `events` end now."""
+        answer: dict[str, int] = self._ask("GET", "marks")
+        return answer
 
     def events(self, after: int = 0) -> list[dict[str, Any]]:
         """`{"seq": …, "event": …}` since `after`, oldest first."""
