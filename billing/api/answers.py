@@ -1,4 +1,4 @@
-"""What the API answers, as models for its OpenAPI document. Views answer plain values; tests hold them to these."""
+"""What the API answers, as models for its OpenAPI document. Views answer plain values, tests compare both."""
 
 from typing import Annotated, Any, Literal
 
@@ -260,15 +260,43 @@ class Topup(Answer):
     checkout_url: str
 
 
+class OperationPrice(BaseModel):
+    """``price`` for each ``per``, null where it depends on the request; ``requires``: a plan."""
+
+    model_config = ConfigDict(extra="allow")
+
+    operation: str
+    name: str
+    price: str | None
+    per: str
+    range: dict[str, str] | None
+    modifiers: list[dict[str, Any]]
+    requires: dict[str, Any] | None
+    approximate: bool
+    free: bool
+    unit: Unit
+
+
+class ModelPrices(BaseModel):
+    """One model and what its operations cost."""
+
+    model_config = ConfigDict(extra="allow")
+
+    id: str
+    name: str
+    operations: list[OperationPrice]
+
+
 class Pricing(BaseModel):
     """The price list; with a key, what this account pays and may use."""
 
     model_config = ConfigDict(extra="allow")
 
+    profile: str
     unit: Unit
     as_of: Moment
     approximate: bool
-    models: list[dict[str, Any]]
+    models: list[ModelPrices]
 
 
 class CreditsBalance(Answer):

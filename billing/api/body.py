@@ -15,7 +15,7 @@ LARGEST: Final = 256 * 1024
 LARGEST_BATCH: Final = 2 * 1024 * 1024
 DEEPEST: Final = 20
 LONGEST_NUMBER: Final = 40
-LARGEST_EXPONENT: Final = 18
+LARGEST_EXPONENT: Final = 30
 
 _ESCAPE: Final = re.compile(r"[\x00\ud800-\udfff]")
 

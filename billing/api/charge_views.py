@@ -29,7 +29,6 @@ from billing.services.batches import Item, authorize_many
 from billing.services.charges import Body, Caller
 from billing.services.estimates import estimate
 
-
 router = Router(auth=ServiceAuth(), tags=["Charges"])
 
 
@@ -51,9 +50,7 @@ def authorize(request: HttpRequest, body: AuthorizeBody, query: Query[DryRunQuer
     return ok(answer, 202, replayed=replayed)
 
 
-@router.get(
-    "/charges", auth=AnyKey(), response={200: answers.Charges, **errors(422)}, summary="List charges"
-)
+@router.get("/charges", auth=AnyKey(), response={200: answers.Charges, **errors(422)}, summary="List charges")
 def list_charges(request: HttpRequest, query: Query[ChargesQuery]) -> HttpResponse:
     """Newest first; `reference` finds the generation service's own id."""
     return ok(
@@ -99,9 +96,7 @@ def settle(request: HttpRequest, charge_id: str, body: SettleBody) -> HttpRespon
     Outputs are priced by the price book of the moment of authorization, `cost` overrides. Settling twice at
     the same cost answers the same.
     """
-    answer, replayed = charges.settle(
-        charges.charge_id_of(charge_id), work.result_of(body), _caller(request)
-    )
+    answer, replayed = charges.settle(charges.charge_id_of(charge_id), work.result_of(body), _caller(request))
     return ok(answer, replayed=replayed)
 
 

@@ -71,7 +71,8 @@ def enclosed(view: View, known: Callable[[HttpRequest], Collection[str]]) -> Vie
         if response.status_code == 405:
             response = method_not_allowed(request.method or "", response.headers.get("Allow", ""))
         if (decision := request.META.get("portal.rate")) is not None:
-            response.headers.update(decision.headers())
+            for name, value in decision.headers().items():
+                response[name] = value
         if head and isinstance(response, HttpResponse):
             response["Content-Length"] = str(len(response.content))
             response.content = b""

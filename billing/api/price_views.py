@@ -1,21 +1,25 @@
 """Prices: the public list, and what one piece of work would cost."""
 
-import hashlib
+from typing import Any
 
 import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.http import parse_etags
-from ninja import Router
+from ninja import Query, Router
 
 from billing.api import answers
 from billing.api.errors_of import errors
 from billing.api.http import once
-from billing.api.schemas import EstimateBody
+from billing.api.schemas import EstimateBody, PricingQuery
 from billing.api.security import CustomerAuth, caller, visitor
 from billing.api.work import wanted_of
+from billing.errors import NotFound, ServiceUnavailable
+from billing.selectors.identities import Identity
 from billing.services.estimates import estimate
+from catalog.selectors import default_profile, public_pricing
+from catalog.snapshot import UnknownProfile
 
 router = Router(tags=["Prices"])
 MAX_AGE = 60
@@ -24,28 +28,25 @@ MAX_AGE = 60
 @router.get(
     "/pricing",
     auth=None,
-    response={200: answers.Pricing, 304: None, **errors(401, keyed=False)},
+    response={200: answers.Pricing, 304: None, **errors(401, 404, 422, keyed=False)},
     summary="Price list",
     openapi_extra={"security": [{}, {"AnyKey": []}]},
 )
-def pricing(request: HttpRequest) -> HttpResponseBase:
-    """The public price list; with a customer's key, what this account pays and may use."""
-    from catalog.selectors import public_pricing
+def pricing(request: HttpRequest, query: Query[PricingQuery]) -> HttpResponseBase:
+    """The public price list; with a customer's key, what this account pays and may use.
 
+    Answers 304 to a matching `If-None-Match`.
+    """
     identity = visitor(request)
-    if identity is None or identity.account_id is None:
-        body = public_pricing()
-    else:
-        body = public_pricing(identity.profile, mode=identity.mode, plan=identity.plan)
-    content = orjson.dumps(body)
-    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    body = _prices(identity, query.profile)
+    etag = f'"{body["version"]}"'
     shared = "public" if identity is None else "private"
     headers = {"ETag": etag, "Cache-Control": f"{shared}, max-age={MAX_AGE}"}
     response: HttpResponseBase
     if _is_current(request, etag):
         response = HttpResponseNotModified(headers=headers)
     else:
-        response = HttpResponse(content, content_type="application/json", headers=headers)
+        response = HttpResponse(orjson.dumps(body), content_type="application/json", headers=headers)
     patch_vary_headers(response, ["Authorization"])
     return response
 
@@ -59,6 +60,23 @@ def pricing(request: HttpRequest) -> HttpResponseBase:
 def estimate_work(request: HttpRequest, body: EstimateBody) -> HttpResponse:
     """What a piece of work should cost. Changes nothing."""
     return once(request, lambda: estimate(caller(request), wanted_of(body)))
+
+
+def _prices(identity: Identity | None, profile: str | None) -> dict[str, Any]:
+    """The list as this caller pays it. Raises NotFound, and ServiceUnavailable before any list is loaded."""
+    if identity is not None and identity.account_id is not None:
+        return public_pricing(
+            identity.profile, mode=identity.mode, plan=identity.plan or None, only_available=True
+        )
+    if profile is None:
+        try:
+            profile = default_profile()
+        except UnknownProfile as error:
+            raise ServiceUnavailable("There is no price list yet.") from error
+    try:
+        return public_pricing(profile)
+    except UnknownProfile as error:
+        raise NotFound("There is no such price list.") from error
 
 
 def _is_current(request: HttpRequest, etag: str) -> bool:

@@ -96,7 +96,7 @@ def method_not_allowed(method: str, allowed: str) -> HttpResponse:
 
 def unexpected(request: HttpRequest, error: BaseException) -> HttpResponse:
     """500: logged whole under the id the caller is told; nothing of it is shown."""
-    request_id = secrets.token_hex(8)
+    request_id = str(request.META.get("REQUEST_ID") or secrets.token_hex(8))
     logger.error(
         "unexpected error %s in %s %s", request_id, request.method, request.path, exc_info=error
     )  # fmt: skip

@@ -103,7 +103,7 @@ IdText = Annotated[Line, Field(min_length=1, max_length=80)]
 Instant = Annotated[
     datetime, PlainValidator(_instant), WithJsonSchema({"type": "string", "format": "date-time"})
 ]
-PageSize = Annotated[int, BeforeValidator(_number), Field(ge=1, le=200)]
+PageSize = Annotated[int, Field(ge=1, le=200), BeforeValidator(_number)]
 Switch = Annotated[bool, BeforeValidator(_switch)]
 Parameters = Annotated[dict[str, Any], Field(max_length=64)]
 Type = Literal[
@@ -252,6 +252,14 @@ class ChargesQuery(Paging):
     """Which charges."""
 
     reference: Reference | None = None
+
+
+class PricingQuery(BaseModel):
+    """Whose prices, without a key; a key says so itself."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    profile: Annotated[Line, Field(min_length=1, max_length=50)] | None = None
 
 
 class DryRunQuery(BaseModel):

@@ -7,6 +7,7 @@ The single endpoint, the batch endpoint, the web server's grouped lane and the s
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
 import orjson
@@ -76,7 +77,14 @@ def encode(requests: Sequence[PlaceRequest] | Sequence[FinishRequest]) -> str:
     """The call's argument; numbers the requests so that answers find their way back."""
     for number, request in enumerate(requests):
         request.i = number
-    return orjson.dumps(requests).decode()
+    return orjson.dumps(requests, default=_number).decode()
+
+
+def _number(value: object) -> orjson.Fragment:
+    """A decimal of a request's parameters or outputs, digit for digit."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is not part of a request")
+    return orjson.Fragment(format(value, "f"))
 
 
 def decode(answer: str, count: int) -> list[Outcome]:

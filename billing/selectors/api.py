@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import orjson
 from django.db import connection
 from django.db.models import Q
 
@@ -14,7 +15,7 @@ from billing.models import AutoRecharge
 from billing.selectors import cursors
 from billing.selectors.identities import Identity
 from billing.selectors.transactions import first_seq
-from catalog.pricing.units import CREDIT, from_minor, micros_to_text
+from catalog.pricing.units import CREDIT, decimal_to_text, from_minor, micros_to_text
 from catalog.terms import Terms
 from config.ids import public_id
 
@@ -26,14 +27,14 @@ MOST_GRANTS: Final = 200
 # One statement for everything GET /v1/balance shows; grants come in the order in which they are used.
 STANDING_SQL: Final = f"""
 SELECT s.*, ledger_now(), (
-       SELECT coalesce(jsonb_agg(jsonb_build_array(g.id, g.source, g.remaining, g.expires_at)), '[]')
+       SELECT coalesce(jsonb_agg(jsonb_build_array(g.id, g.source, g.remaining, g.expires_at)), '[]')::text
          FROM (SELECT id, source, remaining, expires_at FROM ledger_grant
                 WHERE account_id = s.account_id AND NOT is_spent AND coalesce(expires_at > ledger_now(), true)
                 ORDER BY priority, expires_at NULLS LAST, source = 'topup', id LIMIT {MOST_GRANTS}) g),
        CASE WHEN r.account_id IS NOT NULL THEN jsonb_build_object(
             'enabled', r.enabled, 'threshold', r.threshold, 'amount', r.amount_minor, 'currency', r.currency,
             'monthly_cap', r.monthly_cap_minor,
-            'paused', r.paused_at IS NOT NULL, 'pause_reason', r.pause_reason) END
+            'paused', r.paused_at IS NOT NULL, 'pause_reason', r.pause_reason)::text END
   FROM ({balances.READ_SQL})
        AS s (account_id, unit, balance, held, available, credit_limit, spend_limit, spent)
   LEFT JOIN billing_autorecharge r ON r.account_id = s.account_id
@@ -75,7 +76,7 @@ def balance_body(row: Row, identity: Identity, terms: Terms) -> Body:
     )
     price = None
     if unit == CREDIT and terms.credit_price is not None:
-        price = {"amount": format(terms.credit_price, "f"), "currency": terms.credit_currency}
+        price = {"amount": decimal_to_text(terms.credit_price), "currency": terms.credit_currency}
     return {
         "account": public_id("acct", account_id),
         "mode": identity.mode,
@@ -86,9 +87,9 @@ def balance_body(row: Row, identity: Identity, terms: Terms) -> Body:
         "held": micros_to_text(held),
         "credit_limit": micros_to_text(credit_limit) if credit_limit else None,
         "credit_price": price,
-        "grants": [_grant(*grant) for grant in grants],
+        "grants": [_grant(*grant) for grant in orjson.loads(grants)],
         "pricing": dict(terms.headline),
-        "auto_recharge": auto_recharge_body(recharge, terms),
+        "auto_recharge": auto_recharge_body(None if recharge is None else orjson.loads(recharge), terms),
         "spending_limit": None if spend_limit is None else limit_body(unit, spend_limit, spent, moment),
     }
 

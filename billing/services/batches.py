@@ -1,4 +1,4 @@
-"""Many authorizations in one call: priced one by one, decided by the ledger together, each answered for itself."""
+"""Many authorizations in one call: priced one by one, decided together, each answered for itself."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
