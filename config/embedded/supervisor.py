@@ -69,16 +69,18 @@ class Supervisor:
         self.changed = changed
         self.logs = logs
 
-    def launch(self, service: Service, *, patience: float = 60.0) -> None:
-        """Start a service and wait until it is up."""
-        self.services.append(service)
-        service.start()
+    def launch(self, *services: Service, patience: float = 90.0) -> None:
+        """Start services at the same time and wait until all of them are up."""
+        for service in services:
+            self.services.append(service)
+            service.start()
         self.changed(self)
         deadline = time.monotonic() + patience
-        while not service.ready():
-            if not service.alive or time.monotonic() > deadline:
-                raise Problem(f"{service.name} did not start. {self._last_words(service)}")
-            time.sleep(0.05)
+        for service in services:
+            while not service.ready():
+                if not service.alive or time.monotonic() > deadline:
+                    raise Problem(f"{service.name} did not start. {self._last_words(service)}")
+                time.sleep(0.05)
 
     def _last_words(self, service: Service) -> str:
         log = self.logs / f"{service.name}.log"

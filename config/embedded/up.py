@@ -109,11 +109,9 @@ def _run(data: DataDir, options: argparse.Namespace) -> None:
     supervisor = Supervisor(say, lambda now: _tell(data, state, now), data.logs)
     try:
         _start_database(data, plan, state, supervisor)
-        for part in parts.before_pages(plan):
-            supervisor.launch(parts.service(part, plan))
+        supervisor.launch(*(parts.service(part, plan) for part in parts.before_pages(plan)))
         _prepare(plan, options)
-        for part in parts.portal(plan):
-            supervisor.launch(parts.service(part, plan))
+        supervisor.launch(*(parts.service(part, plan) for part in parts.portal(plan)))
         _greet(plan, state)
         supervisor.watch()
     finally:

@@ -1,5 +1,6 @@
 """What `up` does to the data before the pages open. Every step may be repeated."""
 
+import json
 from argparse import ArgumentParser
 from io import StringIO
 from typing import Any
@@ -21,6 +22,7 @@ PROFILES = ("ads", "images")
 
 
 class Command(BaseCommand):
+    requires_system_checks: list[str] = []  # they load every page; the pages' own start does that
     help = "Migrations, price lists, staff user, studio key and sample data for a portal on this machine."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -54,9 +56,9 @@ class Command(BaseCommand):
         """The price lists. A default chosen in the admin stays, unless one is asked for."""
         default = asked or ("" if Profile.objects.filter(is_default=True).exists() else PROFILES[0])
         for name in dict.fromkeys((*PROFILES, *filter(None, [default]))):
-            changes = StringIO()
-            call_command("load_profile", name, default=name == default, stdout=changes)
-            if changes.getvalue().strip():
+            answer = StringIO()
+            call_command("load_profile", name, default=name == default, json=True, stdout=answer)
+            if json.loads(answer.getvalue())["changes"]:
                 self._say(f"Price list {name} loaded")
 
     def _staff(self) -> None:
