@@ -12,8 +12,8 @@ from django.db import connection, transaction
 
 from accounts.models import BillingAccount
 from billing.gateways.stripe_gateway import StripeGateway
-from billing.models import Payment
-from billing.services import auto_recharge, payments, topups
+from billing.models import AutoRecharge, Payment
+from billing.services import auto_recharge, payments, recharge_rule, topups
 from tests.billing.paying import CREDIT, OK, credits, dollars, save_card, start
 from tests.stripe_simulator.fixtures import Simulator
 
@@ -68,9 +68,9 @@ def test_without_the_guard_there_would_be_many(
     try:
         monkeypatch.setattr(Payment, "IN_FLIGHT", ())
         monkeypatch.setattr(
-            auto_recharge.recharge_rule,
+            recharge_rule,
             "locked",
-            lambda account_id: auto_recharge.AutoRecharge.objects.get(pk=account_id),
+            lambda account_id: AutoRecharge.objects.get(pk=account_id),
         )
         at_once(8, lambda: auto_recharge.recharge_now(ready.pk, 60 * CREDIT))
         assert intents(payments_at) > 1

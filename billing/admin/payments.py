@@ -1,0 +1,144 @@
+"""Payments, what went back, auto-recharge and saved cards: staff look, and may ask Stripe again. Nothing is
+edited.
+"""
+
+from django.contrib import admin, messages
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+from unfold.decorators import display
+
+from billing.gateways.protocol import GatewayError
+from billing.models import AutoRecharge, Payment, PaymentMethod, Reversal
+from billing.services import payments
+from catalog.pricing.units import from_minor, micros_to_text
+
+STATUS_LABELS = {
+    "created": "info",
+    "submitted": "info",
+    "unknown": "warning",
+    "requires_action": "warning",
+    "succeeded": "success",
+    "failed": "danger",
+    "quarantined": "danger",
+}
+
+
+class ReadOnly:
+    """Services write these rows; the admin shows them."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class ReversalInline(ReadOnly, TabularInline):
+    model = Reversal
+    extra = 0
+    fields = ("kind", "stripe_id", "status", "reason", "cash_minor", "withdrawn", "created_at")
+
+
+@admin.register(Payment)
+class PaymentAdmin(ReadOnly, ModelAdmin):
+    """Every attempt to take money. Quarantined ones need a person: refund at Stripe, or adjust with a
+    reason.
+    """
+
+    list_display = (
+        "public_id",
+        "account",
+        "shown_status",
+        "purpose",
+        "route",
+        "cash_text",
+        "card",
+        "created_at",
+    )
+    list_filter = ("status", "purpose", "route", "currency")
+    search_fields = ("stripe_intent_id", "stripe_checkout_id", "stripe_charge_id", "account__email")
+    list_select_related = ("account",)
+    date_hierarchy = "created_at"
+    show_full_result_count = False
+    inlines = (ReversalInline,)
+    actions = ("ask_stripe",)
+    exclude = ("success_url", "cancel_url", "action_url")
+
+    @display(description="status", ordering="status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
+    def shown_status(self, payment: Payment) -> str:
+        return payment.status
+
+    @admin.display(description="amount", ordering="cash_minor")
+    def cash_text(self, payment: Payment) -> str:
+        return f"{payment.cash} {payment.currency}"
+
+    @admin.action(description="Ask Stripe where it stands", permissions=["view"])
+    def ask_stripe(self, request: HttpRequest, queryset: QuerySet[Payment]) -> None:
+        """Finish what Stripe has an answer to; credits are given as anywhere else, once."""
+        for payment in queryset[:50]:
+            try:
+                status = payments.refresh(payment.pk).status
+                self.message_user(request, f"{payment.public_id}: {status}")
+            except GatewayError as error:
+                self.message_user(request, f"{payment.public_id}: {error}", messages.ERROR)
+
+
+@admin.register(Reversal)
+class ReversalAdmin(ReadOnly, ModelAdmin):
+    """Refunds and disputes as Stripe has them, and the credits they took back."""
+
+    list_display = ("stripe_id", "kind", "status", "payment", "cash_text", "withdrawn_text", "created_at")
+    list_filter = ("kind", "status")
+    search_fields = ("stripe_id", "payment__account__email")
+    list_select_related = ("payment",)
+
+    @admin.display(description="amount", ordering="cash_minor")
+    def cash_text(self, reversal: Reversal) -> str:
+        return f"{from_minor(reversal.cash_minor, reversal.payment.currency)} {reversal.payment.currency}"
+
+    @admin.display(description="credits taken back", ordering="withdrawn")
+    def withdrawn_text(self, reversal: Reversal) -> str:
+        return f"{micros_to_text(reversal.withdrawn)} {reversal.payment.unit}"
+
+
+@admin.register(AutoRecharge)
+class AutoRechargeAdmin(ReadOnly, ModelAdmin):
+    """The customer's own setting; support sees why nothing is charged."""
+
+    list_display = (
+        "account",
+        "enabled",
+        "threshold_text",
+        "amount_text",
+        "failures",
+        "pause_reason",
+        "next_attempt_at",
+    )
+    list_filter = ("enabled", "pause_reason")
+    search_fields = ("account__email", "account__name")
+    list_select_related = ("account",)
+
+    @admin.display(description="below")
+    def threshold_text(self, settings: AutoRecharge) -> str:
+        return f"{micros_to_text(settings.threshold)} {settings.account.unit}"
+
+    @admin.display(description="buys")
+    def amount_text(self, settings: AutoRecharge) -> str:
+        return f"{from_minor(settings.amount_minor, settings.currency)} {settings.currency}"
+
+
+@admin.register(PaymentMethod)
+class PaymentMethodAdmin(ReadOnly, ModelAdmin):
+    """Saved cards as the customer sees them."""
+
+    list_display = ("label", "account", "expiry", "is_default", "created_at")
+    search_fields = ("account__email", "stripe_id", "last4")
+    list_select_related = ("account",)
+
+    @admin.display(description="expires")
+    def expiry(self, method: PaymentMethod) -> str:
+        return f"{method.exp_month:02d}/{method.exp_year}"
