@@ -14,6 +14,7 @@ from unfold.admin import ModelAdmin, TabularInline
 
 from accounts import invitations, keys
 from accounts.models import ApiKey, BillingAccount, Invitation, Membership, User
+from config.ids import parse_id
 
 # Staff sign in like everybody, with the rate limits and second factor that entails.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -49,12 +50,14 @@ class KeptAdmin(ModelAdmin):
 class EmailAddressInline(ViewOnly, TabularInline):
     model = EmailAddress
     extra = 0
+    fields = ("email", "verified", "primary")
 
 
 class UserMembershipInline(ViewOnly, TabularInline):
     model = Membership
     extra = 0
     fields = ("account", "role", "created_at")
+    readonly_fields = ("created_at",)
     show_change_link = True
 
 
@@ -67,7 +70,7 @@ class ApiKeyInline(ViewOnly, TabularInline):
     fk_name = "account"
     extra = 0
     fields = ("name", "shown", "created_at", "last_used_at", "expires_at", "revoked_at")
-    readonly_fields = ("shown",)
+    readonly_fields = ("shown", "created_at")
     show_change_link = True
 
     @admin.display(description="key")
@@ -111,7 +114,7 @@ class BillingAccountAdmin(KeptAdmin):
 
     list_display = ("name", "public_id", "email", "profile", "plan", "mode", "status", "created_at")
     list_filter = ("profile", "plan", "mode", "status")
-    search_fields = ("name", "email", "id", "stripe_customer_id", "memberships__user__email")
+    search_fields = ("name", "email", "stripe_customer_id", "memberships__user__email")
     search_help_text = "Name, e-mail, member's e-mail, account id or Stripe customer"
     ordering = ("-created_at",)
     inlines = (AccountMembershipInline, ApiKeyInline)
@@ -134,8 +137,10 @@ class BillingAccountAdmin(KeptAdmin):
         self, request: HttpRequest, queryset: QuerySet[BillingAccount], search_term: str
     ) -> tuple[QuerySet[BillingAccount], bool]:
         """An id is found as customers and the API write it: ``acct_…``."""
+        if (account_id := parse_id("acct", search_term.strip())) is not None:
+            return queryset.filter(pk=account_id), False
         found: tuple[QuerySet[BillingAccount], bool]
-        found = super().get_search_results(request, queryset, search_term.removeprefix("acct_"))
+        found = super().get_search_results(request, queryset, search_term)
         return found
 
 

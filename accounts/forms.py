@@ -13,7 +13,7 @@ from accounts.models import BillingAccount, Invitation, Membership, Role, User
 LOCALES = (
     ("en", "English (1,234.56)"),
     ("de", "Deutsch (1.234,56)"),
-    ("es", "Español (1.234,56)"),
+    ("es", "Español (1 234,56)"),
     ("fr", "Français (1 234,56)"),
     ("it", "Italiano (1.234,56)"),
     ("ja", "日本語 (1,234.56)"),

@@ -11,6 +11,8 @@ from django.utils.timezone import now
 
 from config.ids import new_id, public_id
 
+EMAIL_LENGTH = 254
+
 
 def tells_web(name: str, operation: pgtrigger.Operation) -> pgtrigger.Trigger:
     """A trigger that sends the row's id (32 hex digits) on channel ``portal_keys``.
@@ -44,7 +46,7 @@ class UserManager(BaseUserManager["User"]):
 class User(AbstractBaseUser, PermissionsMixin):
     """A person who signs in. The e-mail address is the login, unique whatever its case."""
 
-    email = models.EmailField(max_length=254)
+    email = models.EmailField(max_length=EMAIL_LENGTH)
     name = models.CharField(max_length=120, blank=True)
     company = models.CharField(max_length=120, blank=True)
     timezone = models.CharField(max_length=64, default="UTC")
@@ -85,7 +87,7 @@ class BillingAccount(models.Model):
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     name = models.CharField(max_length=120)
-    email = models.EmailField(max_length=254)
+    email = models.EmailField(max_length=EMAIL_LENGTH)
     profile = models.SlugField(max_length=50)
     plan = models.SlugField(max_length=50, blank=True)
     mode = models.CharField(max_length=16, choices=Mode.choices, default=Mode.PREPAID)
@@ -137,7 +139,7 @@ class Invitation(models.Model):
     """An e-mail address asked to join a billing account; the link's token is stored hashed."""
 
     account = models.ForeignKey(BillingAccount, on_delete=models.CASCADE, related_name="invitations")
-    email = models.EmailField(max_length=254)
+    email = models.EmailField(max_length=EMAIL_LENGTH)
     role = models.CharField(max_length=10, choices=Role.choices)
     token_digest = models.BinaryField(max_length=32, unique=True, editable=False)
     invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")

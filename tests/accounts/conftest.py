@@ -1,19 +1,33 @@
 """People, accounts and keys for the tests of accounts."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from io import StringIO
 from itertools import count
+from typing import Protocol
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.core.cache import cache
+from django.core.management import call_command
+from django.test import Client
 
 from accounts.models import BillingAccount, Membership, Role, User
+from catalog import snapshot
 
 _numbers = count(1)
 PASSWORD = "correct horse battery"
 
-MakeUser = Callable[..., User]
-MakeAccount = Callable[..., BillingAccount]
+
+class MakeUser(Protocol):
+    def __call__(self, email: str | None = None, **fields: object) -> User: ...
+
+
+class MakeAccount(Protocol):
+    def __call__(self, name: str = ..., **members: User) -> BillingAccount: ...
+
+
+class SignIn(Protocol):
+    def __call__(self, user: User) -> Client: ...
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +67,33 @@ def make_account(db: None) -> MakeAccount:
 @pytest.fixture
 def account(make_account: MakeAccount) -> BillingAccount:
     return make_account()
+
+
+@pytest.fixture
+def sign_in() -> SignIn:
+    """A browser signed in as this person; it enforces CSRF only where a test asks for it."""
+
+    def client_of(user: User) -> Client:
+        client = Client()
+        client.force_login(user)
+        return client
+
+    return client_of
+
+
+@pytest.fixture
+def ads(db: None) -> Iterator[None]:
+    """The catalog has profile ``ads``, whose accounts have no maximum of keys; it is the default."""
+    call_command("load_profile", "ads", "--default", stdout=StringIO())
+    snapshot.refresh()
+    yield
+    snapshot.expire()
+
+
+@pytest.fixture
+def toon(db: None) -> Iterator[None]:
+    """The catalog has profile ``toon``: plans with 0, 4, 10 and 20 keys."""
+    call_command("load_profile", "toon", stdout=StringIO())
+    snapshot.refresh()
+    yield
+    snapshot.expire()
