@@ -63,8 +63,7 @@ def _about(payment: Payment) -> dict[str, Any]:
         "cash": _text(payment.cash),
         "tax": _text(from_minor(payment.tax_minor, payment.currency)) if payment.tax_minor else "",
         "total": _text(payment.total),
-        "credits": _text(Amount(payment.credits, payment.unit))
-        + (" credits" if payment.unit == "credit" else ""),
+        "credits": _text(Amount(payment.credits, payment.unit)),
         "reason": payment.failure_message or "The card was declined.",
         "action_url": payment.action_url,
     }

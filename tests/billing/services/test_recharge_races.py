@@ -105,17 +105,11 @@ def test_opening_the_page_twice_at_once_makes_one_payment(
 def test_a_manual_top_up_beside_a_recharge_both_count(ready: BillingAccount, payments_at: Simulator) -> None:
     payment = start(ready)
     payments_at.pay(payment.checkout_url)
-    work = iter(
-        [lambda: topups.complete(payment.pk), lambda: auto_recharge.recharge_now(ready.pk, 60 * CREDIT)]
-    )
-    lock = threading.Lock()
-
-    def one() -> Any:
-        with lock:
-            mine = next(work)
-        return mine()
-
-    at_once(2, one)
+    work: list[Callable[[], object]] = [
+        lambda: topups.complete(payment.pk),
+        lambda: auto_recharge.recharge_now(ready.pk, 60 * CREDIT),
+    ]
+    at_once(2, lambda: work.pop()())
     assert credits(ready) in (300, 550), "the recharge may find enough already"
     assert credits(ready) == 50 + 250 * Payment.objects.filter(status="succeeded").count()
 
