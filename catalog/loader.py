@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from catalog.pricing.book import BookInfo, build_book
 from catalog.pricing.engine import PriceBook, estimate
@@ -22,6 +23,7 @@ from catalog.profile_checks import check
 from catalog.profile_file import ProfileFile
 from catalog.resolve import ListedItem, Resolver
 from catalog.toml_lines import line_index, syntax_error_line
+from catalog.values import SPELLINGS
 from config.ids import new_id
 
 PROFILES_DIR = Path(__file__).parent / "profiles"
@@ -85,7 +87,7 @@ def parse(text: str, name: str) -> LoadedProfile:
     """The profile a text describes. Raises InvalidProfile with every mistake and its line."""
     try:
         document = tomllib.loads(text, parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, RecursionError, ArithmeticError) as error:
+    except (ValueError, RecursionError, ArithmeticError) as error:  # a TOMLDecodeError is a ValueError
         line = syntax_error_line(error) if isinstance(error, tomllib.TOMLDecodeError) else None
         raise InvalidProfile(name, [Problem(line, "syntax", str(error) or type(error).__name__)]) from error
     problems = Problems(line_index(text))
@@ -116,7 +118,9 @@ def _validated(document: dict[str, Any], name: str, problems: Problems) -> Profi
         return ProfileFile.model_validate(document)
     except ValidationError as error:
         for fault in error.errors():
-            problems.add(_known(fault["loc"], document), _reason(fault["type"], fault["msg"]))
+            if fault["type"] == "too_short" and fault["input"]:
+                continue  # an echo: entries are there, and each one's own mistake is listed
+            problems.add(_known(fault["loc"], document), _reason(fault))
         raise InvalidProfile(name, problems.found) from error
 
 
@@ -133,13 +137,15 @@ def _known(location: tuple[int | str, ...], document: Any) -> tuple[int | str, .
     return tuple(path)
 
 
-def _reason(kind: str, message: str) -> str:
-    plain = {
-        "extra_forbidden": "is not a known key.",
-        "missing": "is missing.",
-        "string_pattern_mismatch": "is not written as it has to be: " + message,
-    }
-    return plain.get(kind, message.removeprefix("Value error, ").rstrip(".") + ".")
+def _reason(fault: ErrorDetails) -> str:
+    """A validation error in the words of this format."""
+    if fault["type"] == "extra_forbidden":
+        return "is not a known key."
+    if fault["type"] == "missing":
+        return "is missing."
+    if fault["type"] == "string_pattern_mismatch":
+        return SPELLINGS[fault["ctx"]["pattern"]]
+    return fault["msg"].removeprefix("Value error, ").rstrip(".") + "."
 
 
 def _try_out(loaded: LoadedProfile, problems: Problems) -> None:

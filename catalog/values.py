@@ -95,11 +95,25 @@ Money = Annotated[
 
 Whole = Annotated[int, BeforeValidator(_strict_int), Field(ge=0, le=1_000_000_000)]
 Flag = Annotated[bool, BeforeValidator(_strict_bool)]
-Slug = Annotated[str, Field(strict=True, pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=50)]
-Name = Annotated[str, Field(strict=True, min_length=1, max_length=80, pattern=r"^[^\x00-\x1f]+$")]
-Word = Annotated[str, Field(strict=True, pattern=r"^[a-z][a-z0-9_]*$", max_length=30)]
-Currency = Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")]
-UnitCode = Annotated[str, Field(strict=True, pattern=r"^(credit|[A-Z]{3})$")]
+_SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+_NAME = r"^[^\x00-\x1f]+$"
+_WORD = r"^[a-z][a-z0-9_]*$"
+_CURRENCY = r"^[A-Z]{3}$"
+_UNIT = r"^(credit|[A-Z]{3})$"
+SPELLINGS = {
+    _SLUG: "must be lower-case letters and digits with single hyphens between, such as seedream-4-5.",
+    _NAME: "must be one line of text.",
+    _WORD: "must be lower-case letters, digits and underscores, such as hero_model.",
+    _CURRENCY: "must be a currency code of three capitals, such as USD.",
+    _UNIT: "must be credit or a currency code of three capitals, such as USD.",
+}
+"""What each pattern asks for, in words."""
+
+Slug = Annotated[str, Field(strict=True, pattern=_SLUG, max_length=50)]
+Name = Annotated[str, Field(strict=True, min_length=1, max_length=80, pattern=_NAME)]
+Word = Annotated[str, Field(strict=True, pattern=_WORD, max_length=30)]
+Currency = Annotated[str, Field(strict=True, pattern=_CURRENCY)]
+UnitCode = Annotated[str, Field(strict=True, pattern=_UNIT)]
 
 
 class Section(PydanticModel):

@@ -1,0 +1,272 @@
+# ruff: noqa: E501  one row is a mistake and the sentence it gives
+"""Bad profile files: each mistake is named with its line, all at once."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from catalog import loader
+from catalog.problems import InvalidProfile
+from catalog.toml_lines import line_index
+
+GOOD = """\
+format = 1
+
+[profile]
+id = "studio"
+name = "Studio"
+cash_currency = "USD"
+credit_price = 0.10
+
+[terms]
+modes = ["prepaid"]
+headline = { poster = "poster.generate" }
+
+[[plan]]
+slug = "pro"
+name = "Pro"
+rank = 1
+monthly_limits = { posters = 5 }
+
+[[price_list]]
+id = "standard"
+name = "Credits"
+unit = "credit"
+modes = ["prepaid"]
+markup = 1.8
+round_to = 0.001
+
+[[parameter]]
+name = "count"
+type = "integer"
+min = 1
+max = 10
+default = 1
+counts = "image"
+
+[[parameter]]
+name = "resolution"
+type = "choice"
+choices = ["1K", "2K"]
+
+[[operation]]
+id = "generate"
+name = "Generate"
+per = "image"
+parameters = ["count"]
+
+[[operation]]
+id = "site"
+name = "Site"
+
+[[modifier]]
+id = "large"
+name = "2K output"
+when = { resolution = "2K" }
+times = 2
+requires = "pro"
+
+[[pipeline]]
+id = "whole"
+phases = [
+    { id = "image", name = "Image", uses = { model = "poster", operation = "generate" } },
+    { id = "text", name = "Text", price = 3 },
+]
+
+[[model]]
+id = "poster"
+name = "Poster"
+provider_cost = 0.02
+prices = [
+    { operation = "generate", price = 5, modifiers = ["large"], monthly_limit = "posters" },
+    { operation = "site", pipeline = "whole" },
+]
+"""
+
+
+def problems(text: str) -> list[str]:
+    with pytest.raises(InvalidProfile) as refusal:
+        loader.parse(text, "studio.toml")
+    return [str(problem) for problem in refusal.value.problems]
+
+
+def test_the_good_file_is_good() -> None:
+    assert len(loader.parse(GOOD, "studio.toml").lists["standard"]) == 2
+
+
+BAD = [
+    ("price = 5,", "price = -5,", "line 69: model[1].prices[1].price: must not be negative."),
+    ("price = 5,", "price = 1e9,", "line 69: model[1].prices[1].price: must be at most 1000000."),
+    ("price = 5,", "price = nan,", "line 69: model[1].prices[1].price: must be a number."),
+    ("price = 5,", "price = inf,", "line 69: model[1].prices[1].price: must be a number."),
+    ("price = 5,", "price = true,", "line 69: model[1].prices[1].price: must be a number."),
+    ("price = 5,", "price = 0,", "line 69: model[1].prices[1].price: is 0; what costs nothing says free = true."),
+    (
+        "price = 5,",
+        "price = 0.0000000000001,",
+        "line 69: model[1].prices[1].price: must be a number with at most 12 digits before and 12 after the point.",
+    ),
+    (
+        "price = 5,",
+        "",
+        "line 69: model[1].prices[1]: has no price: give price, variants, free, derived or pipeline.",
+    ),
+    (
+        "price = 5,",
+        "price = 5, free = true,",
+        "line 69: model[1].prices[1]: is priced in more than one way: price/variants, free, derived, pipeline.",
+    ),
+    ("price = 5,", "price = 5, low = 6,", "line 69: model[1].prices[1].low: is above the price."),
+    ("price = 5,", "price = 5, high = 4,", "line 69: model[1].prices[1].high: is below the price."),
+    (
+        "price = 5,",
+        'price = 5, per = "page",',
+        "line 69: model[1].prices[1].per: nothing counts 'page'; use image, request or declare a parameter.",
+    ),
+    ("price = 5,", "price = 5, colour = 1,", "line 69: model[1].prices[1].colour: is not a known key."),
+    ("price = 5,", 'price = 5, requires = "gold",', "line 69: model[1].prices[1].requires: there is no plan 'gold'."),
+    (
+        'modifiers = ["large"]',
+        'modifiers = ["huge"]',
+        "line 69: model[1].prices[1].modifiers[1]: there is no [[modifier]] with the id 'huge'.",
+    ),
+    (
+        'monthly_limit = "posters"',
+        'monthly_limit = "poster"',
+        "line 69: model[1].prices[1].monthly_limit: no plan has 'poster' among its monthly_limits.",
+    ),
+    ("provider_cost = 0.02", "", "line 69: model[1].prices[1].derived: poster has no provider_cost to derive a rate from."),
+    (
+        'pipeline = "whole" }',
+        'pipeline = "half" }',
+        "line 70: model[1].prices[2].pipeline: there is no [[pipeline]] with the id 'half'.",
+    ),
+    (
+        'model = "poster", operation = "generate" } }',
+        'model = "poster", operation = "site" } }',
+        "line 70: model[1].prices[2].pipeline: poster.site is composed of itself.",
+    ),
+    (
+        'model = "poster", operation = "generate" } }',
+        'model = "gone", operation = "generate" } }',
+        "line 70: model[1].prices[2].pipeline: uses gone.generate, which has no price in 'standard'.",
+    ),
+    (
+        'operation = "generate" } }',
+        'operation = "generate", parameters = { count = 99 } } }',
+        "line 70: model[1].prices[2].pipeline: cannot be priced: count: must be a whole number from 1 to 10.",
+    ),
+    ('requires = "pro"', 'requires = "gold"', "line 55: modifier[1].requires: there is no plan 'gold'."),
+    (
+        'resolution = "2K" }',
+        'resolution = "8K" }',
+        "line 69: model[1].prices[1]: a condition asks for resolution '8K', which must be one of 1K, 2K.",
+    ),
+    ("times = 2\n", "\n", "line 50: modifier[1]: needs times or add."),
+    ("default = 1\n", "default = 11\n", "line 32: parameter[1].default: must be a whole number from 1 to 10."),
+    ("max = 10\n", "\n", "line 27: parameter[1].max: a number needs a max, so that absurd sizes are refused."),
+    ('choices = ["1K", "2K"]', "", "line 35: parameter[2].choices: a choice needs its choices."),
+    (
+        'unit = "credit"',
+        'unit = "EUR"',
+        "line 22: price_list[1].unit: two currencies in one profile: EUR here, USD above.",
+    ),
+    ("credit_price = 0.10", "", "line 22: price_list[1].unit: credits need a credit_price above 0 in [profile]."),
+    ('cash_currency = "USD"', 'cash_currency = "dollars"', "line 6: profile.cash_currency: must be a currency code of three capitals, such as USD."),
+    ('modes = ["prepaid"]\nmarkup', 'modes = ["postpaid"]\nmarkup', "line 10: terms.modes: no price list says what prepaid accounts pay."),
+    ('"poster.generate"', '"poster.print"', "line 11: terms.headline.poster: 'poster.print' is not a priced model.operation."),
+    ("rank = 1\n", "rank = one\n", "line 16: syntax: Invalid value"),
+    ("format = 1", "format = 2", "line 1: format: Input should be 1."),
+    ('id = "poster"\nname = "Poster"', 'id = "Poster"\nname = "Poster"', "line 65: model[1].id: must be lower-case letters and digits"),
+    ('name = "Poster"', "", "line 64: model[1].name: is missing."),
+    ("rank = 1\n", "rank = true\n", "line 16: plan[1].rank: must be a whole number."),
+    ("{ posters = 5 }", "{ posters = 5, sites = 2 }", "line 17: plan[1].monthly_limits.sites: no price counts towards it."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("good", "bad", "expected"), BAD, ids=[f"{bad[:40]!r}" for _, bad, _ in BAD])
+def test_a_mistake_is_shown_on_its_line(good: str, bad: str, expected: str) -> None:
+    assert GOOD.count(good) >= 1
+    text = GOOD.replace(good, bad, 1)
+    if good == "provider_cost = 0.02":
+        text = text.replace("price = 5,", "derived = true,")
+    found = problems(text)
+    assert any(problem.startswith(expected) for problem in found), found
+
+
+def test_all_mistakes_are_reported_at_once() -> None:
+    text = (
+        GOOD.replace("price = 5,", "price = -5,")
+        .replace("rank = 1\n", "rank = -1\n")
+        .replace('"Studio"', '""')
+    )
+    assert [problem.split(":")[0] for problem in problems(text)] == ["line 5", "line 16", "line 69"]
+
+
+def test_doubles_are_shown_where_the_second_stands() -> None:
+    text = (
+        GOOD
+        + '\n[[model]]\nid = "poster"\nname = "Again"\nprices = [{ operation = "generate", price = 1 }]\n'
+    )
+    assert problems(text) == [
+        "line 73: model[2]: 'poster' is declared twice.",
+        "line 76: model[2].prices[1]: poster.generate is priced twice in 'standard'.",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "format = ", "[" * 5000, "a = " + "9" * 5000, "\x00", "a = {", 'a = "\ud800"']
+)
+def test_hostile_texts_are_refused_and_not_crashed_on(text: str) -> None:
+    assert problems(text)
+
+
+def test_a_ten_thousand_row_import_is_read_in_seconds_and_all_its_mistakes_named() -> None:
+    rows = "".join(
+        f'\n[[model]]\nid = "m-{number}"\nname = "M"\nprices = [{{ operation = "generate", price = {number % 7 - 1} }}]\n'
+        for number in range(2_000)
+    )
+    found = problems(GOOD + rows)
+    assert sum("must not be negative" in problem for problem in found) == 286
+
+
+def test_lines_are_found_in_every_way_toml_can_be_written() -> None:
+    text = (
+        'a.b = 1\n"quoted key" = [\n  1,\n  { c = """x\n#]"""  , d = 2 },\n]\n'
+        "[t.u]\nv = '[['\n[[t.list]]\nw = 1\n[[t.list]]\nw = 2\n[t.list.deep]\nz = 1979-05-27 07:32:00\n"
+    )
+    index = line_index(text)
+    assert index["a", "b"] == 1
+    assert index["quoted key", 1, "d"] == 5
+    assert index["t", "u", "v"] == 8
+    assert index["t", "list", 1, "w"] == 12
+    assert index["t", "list", 1, "deep", "z"] == 14
+
+
+def test_the_command_exits_with_the_lines(tmp_path: Path) -> None:
+    path = tmp_path / "studio.toml"
+    path.write_text(GOOD.replace("price = 5,", "price = -5,"))
+    with pytest.raises(
+        CommandError, match=r"studio\.toml: line 69: .*must not be negative\.\n1 mistake in studio\.toml\."
+    ):
+        call_command("check_profile", str(path))
+
+
+def test_the_command_prints_json(tmp_path: Path) -> None:
+    path = tmp_path / "studio.toml"
+    path.write_text(GOOD)
+    out = StringIO()
+    call_command("check_profile", str(path), "--json", stdout=out)
+    assert json.loads(out.getvalue()) == {"profile": "studio", "models": 1, "prices": 2, "problems": []}
+
+
+def test_a_missing_file_names_the_bundled_profiles() -> None:
+    with pytest.raises(CommandError, match="bundled profiles are ads, gateway, images, sites, toon"):
+        call_command("check_profile", "nowhere")
+
+
+def test_the_published_schema_is_current() -> None:
+    assert (loader.PROFILES_DIR / "schema.json").read_text() == loader.schema_text()
