@@ -86,7 +86,7 @@ def run_once(
             return Answer(first.result["status"], first.result["body"], replayed=True)
         if first.created_at > started - ABANDONED or not _taken_over(first, started):
             raise _in_progress()
-    mine = IdempotencyRecord.objects.filter(owner=owner, key=key, created_at=started, result=None)
+    mine = IdempotencyRecord.objects.filter(owner=owner, key=key, created_at=started, result__isnull=True)
     try:
         with transaction.atomic() if atomic else nullcontext():
             return _recorded(mine, operation)
@@ -107,7 +107,7 @@ def _claimed(owner: uuid.UUID, key: str, digest: str, started: datetime) -> bool
 
 def _taken_over(first: IdempotencyRecord, started: datetime) -> bool:
     mine = IdempotencyRecord.objects.filter(
-        owner=first.owner, key=first.key, created_at=first.created_at, result=None
+        owner=first.owner, key=first.key, created_at=first.created_at, result__isnull=True
     )
     return mine.update(created_at=started) == 1
 
