@@ -14,7 +14,6 @@ from django.db.migrations.executor import MigrationExecutor
 from accounts.keys import create_service_key
 from accounts.models import User
 from catalog.models import Profile
-from config import broker
 from config.embedded.datadir import DataDir
 from config.embedded.up import STAFF
 
@@ -32,8 +31,6 @@ class Command(BaseCommand):
     def handle(self, *, profile: str, no_sample_data: bool, **options: Any) -> None:
         self.data = DataDir(settings.DATA_DIR)
         self._migrate()
-        if settings.CELERY_BROKER_URL == broker.URL:
-            broker.install()
         self._load_profiles(profile)
         self._staff()
         self._studio_key()
