@@ -47,10 +47,10 @@ def store_profile(
     """
     head = loaded.file.profile
     with transaction.atomic():
-        profile, _ = Profile.objects.select_for_update().get_or_create(
+        profile, created = Profile.objects.select_for_update().get_or_create(
             slug=head.id, defaults={"name": head.name, "cash_currency": head.cash_currency}
         )
-        changes = pending_changes(loaded)
+        changes = differences({}, file_document(loaded)) if created else pending_changes(loaded)
         _become_default(profile, wanted=make_default)
         if not changes:
             return Stored((), ())
