@@ -154,3 +154,10 @@ def _tier(given: Json) -> Json:
         "unit_amount_decimal": given.get("unit_amount_decimal") or (None if unit is None else str(unit)),
         "up_to": None if given["up_to"] == "inf" else int(given["up_to"]),
     }
+
+
+@includable("price", "currency_options")
+def _currency_options(world: World, price: Json) -> Json:
+    """The price in each currency it has: its own only."""
+    names = ("custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal")
+    return {price["currency"]: {name: price.get(name) for name in names}}

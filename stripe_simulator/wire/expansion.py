@@ -31,7 +31,9 @@ _EXPANDABLE: dict[str, set[str]] = {
         "payment_link",
         "setup_intent",
         "subscription",
+        "total_details.breakdown",
     },
+    "item": {"discounts"},
     "customer": {"default_source", "invoice_settings.default_payment_method", "test_clock"},
     "dispute": {"charge", "payment_intent"},
     "payment_intent": {
