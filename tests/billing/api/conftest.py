@@ -110,14 +110,20 @@ class Payer:
 
 @pytest.fixture
 def catalog(db: None) -> Iterator[None]:
-    """Profiles ``ads`` (the default one), ``images`` and ``toon``."""
+    """Profiles ``ads`` (the default one) and ``images``."""
     throttle.clear()
     call_command("load_profile", "ads", "--default", stdout=io.StringIO())
     call_command("load_profile", "images", stdout=io.StringIO())
-    call_command("load_profile", "toon", stdout=io.StringIO())
     snapshot.refresh()
     yield
     snapshot.expire()
+
+
+@pytest.fixture
+def toon(catalog: None) -> None:
+    """Profile ``toon`` besides."""
+    call_command("load_profile", "toon", stdout=io.StringIO())
+    snapshot.refresh()
 
 
 def payer(name: str, profile: str, **options: str) -> Payer:
