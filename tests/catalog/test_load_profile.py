@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from decimal import Decimal
 from io import StringIO
 from pathlib import Path
 
@@ -157,7 +158,7 @@ def test_json_lists_changes_and_versions() -> None:
 def test_a_providers_new_cost_derives_its_rates_again() -> None:
     load("toon")
     model = AIModel.objects.get(profile="toon", slug="seedream-4-5")
-    published = services.change_provider_cost(model, model.provider_cost * 2)  # type: ignore[operator]
+    published = services.change_provider_cost(model, Decimal("0.068"))
     assert [(book.price_list.slug, book.version) for book in published] == [("metered", 2)]
     book = snapshot.current().book("toon", now(), "metered")
     assert estimate(book, "seedream-4-5", "generate", {}).micros == 122_000  # 0.068 x 1.8 = 0.1224
