@@ -10,10 +10,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
-import psycopg
 from psycopg import AsyncConnection
 
-from billing.errors import ServiceUnavailable
 from billing.ledger.holds import Outcome, decode
 
 logger = logging.getLogger(__name__)
@@ -52,7 +50,7 @@ class Group(Generic[Request]):
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self, request: Request) -> Outcome:
-        """The outcome of one request, after commit. Raises ServiceUnavailable when the database is out of reach."""
+        """The outcome of one request, after commit. Raises what its own call raised (psycopg.Error)."""
         while True:
             answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
             self._waiting.append((request, answer))
@@ -67,7 +65,7 @@ class Group(Generic[Request]):
             group = [self._waiting.popleft() for _ in range(min(LARGEST, len(self._waiting)))]
             try:
                 outcomes = await self._call([request for request, _ in group])
-            except psycopg.Error:
+            except Exception:
                 logger.warning(
                     "a group of %d requests failed and is asked one by one", len(group), exc_info=True
                 )
@@ -81,12 +79,9 @@ class Group(Generic[Request]):
     async def _alone(self, request: Request, answer: "asyncio.Future[Outcome]") -> None:
         try:
             outcome = (await self._call([request]))[0]
-        except psycopg.Error:
-            logger.exception("a request failed in the database")
+        except Exception as error:
             if not answer.cancelled():
-                answer.set_exception(
-                    ServiceUnavailable("The database is out of reach. Send the same request again.")
-                )
+                answer.set_exception(error)
             return
         if not answer.cancelled():
             answer.set_result(outcome)

@@ -24,7 +24,7 @@ from billing.api.auth import bearer, unknown_key
 from billing.api.groups import Group, Link
 from billing.api.schemas import AuthorizeBody, SettleBody, VoidBody, validated
 from billing.errors import Refusal, ServiceUnavailable
-from billing.ledger import holds
+from billing.ledger import exact_json, holds
 from billing.ledger.holds import FinishRequest, PlaceRequest
 from billing.selectors import identities
 from billing.selectors.identities import Identity
@@ -46,7 +46,7 @@ Answer = tuple[int, dict[str, Any], Headers]
 KEPT_FACTS: Final = 20_000
 POLL_SECONDS: Final = 5
 _FACTS_SQL: Final = (
-    "SELECT id, model, operation, parameters, price_book_id, amount, unit FROM ledger_charge WHERE id = %s"
+    "SELECT id, model, operation, parameters::text, price_book_id, amount, unit FROM ledger_charge WHERE id = %s"
 )
 
 
@@ -184,7 +184,8 @@ class Lane:
         row = await cursor.fetchone()
         if row is None:
             raise charges.no_such_charge()
-        return Facts(*row)
+        charge_id, model, operation, parameters, *priced = row
+        return Facts(charge_id, model, operation, exact_json.loads(parameters), *priced)
 
     def _run(self, work_to_do: "Awaitable[Any]") -> None:
         task = asyncio.ensure_future(work_to_do)

@@ -7,12 +7,12 @@ The single endpoint, the batch endpoint, the web server's grouped lane and the s
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Final
 
 import orjson
 from django.db import connection
 
+from billing.ledger import exact_json
 from config.ids import new_id
 
 PLACE_SQL: Final = "SELECT ledger_place(%s::jsonb)::text"
@@ -77,14 +77,7 @@ def encode(requests: Sequence[PlaceRequest] | Sequence[FinishRequest]) -> str:
     """The call's argument; numbers the requests so that answers find their way back."""
     for number, request in enumerate(requests):
         request.i = number
-    return orjson.dumps(requests, default=_number).decode()
-
-
-def _number(value: object) -> orjson.Fragment:
-    """A decimal of a request's parameters or outputs, digit for digit."""
-    if not isinstance(value, Decimal):
-        raise TypeError(f"{type(value).__name__} is not part of a request")
-    return orjson.Fragment(format(value, "f"))
+    return orjson.dumps(requests, default=exact_json.number).decode()
 
 
 def decode(answer: str, count: int) -> list[Outcome]:

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.timezone import now
 
+from billing.ledger import exact_json
 from config.ids import new_id, public_id
 
 
@@ -250,8 +251,8 @@ class Charge(models.Model):
     model = models.CharField(max_length=80)
     operation = models.CharField(max_length=80)
     description = models.CharField(max_length=200)
-    parameters = models.JSONField(default=dict)
-    outputs = models.JSONField(null=True)
+    parameters = models.JSONField(default=dict, decoder=exact_json.Decoder)
+    outputs = models.JSONField(null=True, decoder=exact_json.Decoder)
     routing = models.JSONField(default=dict)
     estimate_lines = models.JSONField(default=list)
     cost_lines = models.JSONField(null=True)
