@@ -27,21 +27,22 @@ DISPUTE_LOST: Final = "lost"
 
 def record_refund(refund_id: str) -> Reversal | None:
     """Take over a refund as Stripe has it now. Raises GatewayError; None when the payment is not ours."""
-    return _record(Reversal.Kind.REFUND, gateway().refund_state(refund_id))
+    return take_over(Reversal.Kind.REFUND, gateway().refund_state(refund_id))
 
 
 def record_refunds_of(charge_id: str) -> None:
     """Take over every refund of a charge. Raises GatewayError."""
     for state in gateway().refunds_of(charge_id):
-        _record(Reversal.Kind.REFUND, state)
+        take_over(Reversal.Kind.REFUND, state)
 
 
 def record_dispute(dispute_id: str) -> Reversal | None:
     """Take over a dispute as Stripe has it now. Raises GatewayError; None when the payment is not ours."""
-    return _record(Reversal.Kind.DISPUTE, gateway().dispute_state(dispute_id))
+    return take_over(Reversal.Kind.DISPUTE, gateway().dispute_state(dispute_id))
 
 
-def _record(kind: "Reversal.Kind", state: ReversalState) -> Reversal | None:
+def take_over(kind: "Reversal.Kind", state: ReversalState) -> Reversal | None:
+    """Record a refund or dispute in the state given, and take back or give back what that asks for."""
     payment = _payment(state)
     if payment is None:
         return None
