@@ -69,7 +69,7 @@ def _charge(call: Call) -> Json:
     if call.get("charge") and call.get("payment_intent"):
         raise invalid("You may only specify one of these parameters: charge, payment_intent.", param="charge")
     if call.get("charge"):
-        return _refundable(call.world.referenced("charge", call["charge"], "charge"))
+        return _refundable(call.world, call.world.referenced("charge", call["charge"], "charge"))
     if not call.get("payment_intent"):
         raise invalid(
             "One of the following params should be provided for this request: payment_intent or charge."
@@ -81,10 +81,10 @@ def _charge(call: Call) -> Json:
             f"This PaymentIntent ({intent['id']}) does not have a successful charge to refund.",
             param="payment_intent",
         )
-    return _refundable(charge)
+    return _refundable(call.world, charge)
 
 
-def _refundable(charge: Json) -> Json:
+def _refundable(world: World, charge: Json) -> Json:
     if not charge["paid"]:
         raise invalid("You cannot refund a charge that failed.", param="charge")
     if not charge["captured"] and not charge["refunded"]:
@@ -94,7 +94,8 @@ def _refundable(charge: Json) -> Json:
         )
     if charge["refunded"]:
         raise StripeError(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
-    if charge["disputed"]:
+    disputes = world.store.find("dispute", charge=charge["id"])
+    if any(not dispute["is_charge_refundable"] for dispute in disputes):
         raise StripeError(
             f"Charge {charge['id']} has been charged back; cannot issue a refund.", code="charge_disputed"
         )

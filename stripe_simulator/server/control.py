@@ -45,9 +45,8 @@ class Control:
         return {"reset": True}
 
     def endpoint(self, arguments: Json, rest: str) -> Json:
-        """Send every event to `url`, signed with `secret`, in place of what the command line said."""
-        self.default_endpoint = (str(arguments["url"]), str(arguments["secret"]))
-        register_default(self.world, *self.default_endpoint)
+        """Until the next reset, send all events to `url`, signed with `secret`, in place of --webhook-url."""
+        register_default(self.world, str(arguments["url"]), str(arguments["secret"]))
         return {"url": arguments["url"]}
 
     # clock

@@ -6,7 +6,7 @@ parameter's type, so `parameters.py` decides that. `a[]=1&a[]=2` becomes `{"a": 
 """
 
 import re
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from stripe_simulator.values import Json
 from stripe_simulator.wire.errors import invalid
@@ -55,14 +55,16 @@ def _put(root: Json, parts: list[str], value: str, key: str) -> None:
 
 
 def _element(node: Json, rest: list[str]) -> str:
-    """Which element `a[][rest]` belongs to: the last one, unless it already has that key."""
+    """Which element `a[][rest]` belongs to: the last one, unless it already has all of that path."""
     if not node:
         return "0"
-    last = node.get(str(len(node) - 1))
-    if rest[0] and isinstance(last, dict) and rest[0] not in last:
-        return str(len(node) - 1)
-    return str(len(node))
+    newest = str(len(node) - 1)
+    return str(len(node)) if not rest[0] or _has(node.get(newest), rest) else newest
 
 
-def encode(pairs: dict[str, str]) -> str:
-    return urlencode(pairs)
+def _has(node: object, path: list[str]) -> bool:
+    for step in path:
+        if not isinstance(node, dict) or step not in node:
+            return False
+        node = node[step]
+    return True

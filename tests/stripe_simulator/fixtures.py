@@ -88,7 +88,7 @@ class Simulator:
         return answer.json()
 
     def reset(self) -> None:
-        """Everything gone, the clock real again; the endpoint of `send_events_to` stays."""
+        """Everything gone, the endpoint of `send_events_to` too; the clock is real again."""
         self._ask("POST", "reset")
 
     def send_events_to(self, url: str, secret: str) -> None:
