@@ -1,0 +1,146 @@
+"""Staff in the admin: terms are edited through checked fields, published prices are read."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils.timezone import now
+
+from accounts.models import User
+from catalog import loader, services, snapshot
+from catalog.models import AIModel, Plan, PriceBook, Profile
+from catalog.pricing.engine import estimate
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def staff(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("staff@example.com", "long-enough-password"))
+    return client
+
+
+def stored(name: str) -> None:
+    services.store_profile(loader.read(loader.find(name)))
+    snapshot.refresh()
+
+
+def form_values(client: Client, url: str) -> dict[str, Any]:
+    """What a browser would send back unchanged."""
+    response = client.get(url)
+    assert response.status_code == 200
+    context = response.context
+    values: dict[str, Any] = {}
+    forms = [
+        context["adminform"].form,
+        *(s.formset.management_form for s in context["inline_admin_formsets"]),
+    ]
+    for formset in context["inline_admin_formsets"]:
+        forms += list(formset.formset.forms)
+    for form in forms:
+        for field in form:
+            value = field.value()
+            if value is not None and value is not False:
+                values[field.html_name] = (
+                    field.field.prepare_value(value) if hasattr(field.field, "prepare_value") else value
+                )
+    return values
+
+
+@pytest.mark.parametrize("model", ["profile", "plan", "aimodel", "operation", "pricelist", "pricebook"])
+def test_every_list_opens(staff: Client, model: str) -> None:
+    stored("toon")
+    assert staff.get(reverse(f"admin:catalog_{model}_changelist")).status_code == 200
+
+
+@pytest.mark.parametrize("slug", ["ads", "images", "toon", "sites"])
+def test_saving_a_profile_unchanged_changes_nothing(staff: Client, slug: str) -> None:
+    stored(slug)
+    url = reverse("admin:catalog_profile_change", args=[slug])
+    response = staff.post(url, form_values(staff, url))
+    assert response.status_code == 302, response.context["adminform"].form.errors
+    assert services.pending_changes(loader.read(loader.find(slug))) == []
+
+
+def test_the_trial_grant_is_switched_off(staff: Client) -> None:
+    stored("images")
+    assert snapshot.current().terms("images").trial_grant.micros == 500_000
+    url = reverse("admin:catalog_profile_change", args=["images"])
+    values = form_values(staff, url)
+    del values["trial_enabled"]
+    assert staff.post(url, values).status_code == 302
+    assert snapshot.refresh().terms("images").trial_grant.micros == 0
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("welcome_bonus", "-5", "must not be negative"),
+        ("welcome_bonus", "lots", "plain decimal string"),
+        ("welcome_bonus", "NaN", "plain decimal string"),
+        ("topup_presets", "25, x", "plain decimal string"),
+        ("hold_ttl", "1", "greater than or equal to 30"),
+        ("other", '{"moon": 1}', "moon"),
+        ("other", "{", "Enter a valid JSON"),
+        ("cash_currency", "usd", "cash_currency"),
+    ],
+)
+def test_a_bad_term_is_refused_with_a_reason(staff: Client, field: str, value: str, message: str) -> None:
+    stored("ads")
+    url = reverse("admin:catalog_profile_change", args=["ads"])
+    response = staff.post(url, {**form_values(staff, url), field: value})
+    assert response.status_code == 200
+    assert message in str(response.context["adminform"].form.errors)
+    assert Profile.objects.get(slug="ads").settings["welcome_bonus"] == "50"
+
+
+def test_a_plan_is_edited_in_whole_units(staff: Client) -> None:
+    stored("sites")
+    plan = Plan.objects.get(profile="sites", slug="basic")
+    url = reverse("admin:catalog_plan_change", args=[plan.pk])
+    response = staff.post(url, {**form_values(staff, url), "price": "24.5"})
+    assert response.status_code == 302, response.context["adminform"].form.errors
+    plan.refresh_from_db()
+    assert (plan.price, plan.credits) == (24_500_000, 1_500_000_000)
+
+
+def test_a_plan_with_a_bad_limit_is_refused(staff: Client) -> None:
+    stored("sites")
+    plan = Plan.objects.get(profile="sites", slug="basic")
+    url = reverse("admin:catalog_plan_change", args=[plan.pk])
+    response = staff.post(url, {**form_values(staff, url), "monthly_limits": '{"full-sites": -2}'})
+    assert "monthly_limits" in str(response.context["adminform"].form.errors)
+
+
+def test_a_new_provider_cost_publishes_derived_rates(staff: Client) -> None:
+    stored("toon")
+    model = AIModel.objects.get(profile="toon", slug="midjourney-v7")
+    url = reverse("admin:catalog_aimodel_change", args=[model.pk])
+    assert staff.post(url, {**form_values(staff, url), "provider_cost": "0.2"}).status_code == 302
+    book = snapshot.refresh().book("toon", now(), "metered")
+    assert estimate(book, "midjourney-v7", "generate", {}).micros == 360_000
+
+
+def test_a_published_book_opens_for_reading_only(staff: Client) -> None:
+    stored("ads")
+    book = PriceBook.objects.get(price_list__profile="ads")
+    url = reverse("admin:catalog_pricebook_change", args=[book.pk])
+    assert staff.get(url).status_code == 200
+    assert staff.post(url, {"note": "edited"}).status_code == 403
+
+
+def test_a_draft_is_opened_edited_and_published(staff: Client) -> None:
+    stored("ads")
+    book = PriceBook.objects.get(price_list__profile="ads")
+    changelist = reverse("admin:catalog_pricebook_changelist")
+    staff.post(changelist, {"action": "draft_from_this", "_selected_action": str(book.pk)})
+    draft = PriceBook.objects.get(status="draft")
+    url = reverse("admin:catalog_pricebook_change", args=[draft.pk])
+    values = form_values(staff, url)
+    amount = next(name for name in values if name.endswith("-0-amount"))
+    response = staff.post(url, {**values, amount: "5.5"})
+    assert response.status_code == 302, [s.formset.errors for s in response.context["inline_admin_formsets"]]
+    assert snapshot.refresh().terms("ads").headline["static"] == "5"
+    staff.post(changelist, {"action": "publish", "_selected_action": str(draft.pk)})
+    assert snapshot.refresh().terms("ads").headline["static"] == "5.5"
