@@ -6,15 +6,24 @@ from functools import lru_cache
 from typing import Any, Final
 
 import orjson
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from billing.api.app import api
 from billing.api.problems import CONTENT_TYPE
 from billing.errors import PROBLEMS
 
 METHODS: Final = ("get", "post", "put")
+_KEYS: Final = {
+    "CustomerAuth": "customer’s key",
+    "ServiceAuth": "service key",
+    "AnyKey": "either key",
+    "none": "no key needed",
+}
 _IDEMPOTENCY_KEY: Final = {
     "in": "header",
     "name": "Idempotency-Key",
@@ -101,7 +110,8 @@ def docs(request: HttpRequest) -> HttpResponseBase:
     """``GET /v1/docs``: the document as a page."""
     if request.method not in ("GET", "HEAD"):
         return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
-    return render(request, "billing/api_docs.html", {"sections": sections(), "problems": PROBLEMS})
+    context = {"sections": sections(), "problems": PROBLEMS, "base_url": settings.PORTAL_BASE_URL}
+    return render(request, "billing/api_docs.html", context)
 
 
 @lru_cache(maxsize=1)
@@ -125,8 +135,8 @@ def _shown(whole: Mapping[str, Any], path: str, method: str, operation: dict[str
         "method": method.upper(),
         "path": path,
         "summary": operation["summary"],
-        "description": operation.get("description", ""),
-        "keys": [name for way in operation.get("security", []) for name in way] or ["none"],
+        "texts": [_prose(text) for text in operation.get("description", "").split("\n\n")],
+        "keys": [_KEYS[name] for way in operation.get("security", [{}]) for name in way or ["none"]],
         "parameters": [
             {"name": item["name"], "where": item["in"], "type": _type(whole, item["schema"])}
             for item in operation.get("parameters", [])
@@ -135,6 +145,14 @@ def _shown(whole: Mapping[str, Any], path: str, method: str, operation: dict[str
         "answers": [item for item in answers if item["fields"]],
         "errors": [item["status"] for item in answers if not item["fields"] and int(item["status"]) >= 400],
     }
+
+
+def _prose(text: str) -> SafeString:
+    """A docstring's paragraph with its `names` set as code."""
+    parts = enumerate(text.split("`"))
+    return format_html_join(
+        "", "{}", ((format_html("<code>{}</code>", part) if n % 2 else part,) for n, part in parts)
+    )
 
 
 def _schema(response: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -36,7 +36,8 @@ def test_each_is_answered_for_itself_in_order(ann: Payer, eva: Payer, studio: Ap
     ]  # fmt: skip
     codes = [entry.get("code") for entry in reply.body["data"]]
     assert codes == [
-        None, "not_offered", "unauthorized", "invalid_request", "insufficient_credits", None, "invalid_request",
+        None, "not_offered", "unauthorized", "invalid_request", "insufficient_credits", None,
+        "invalid_request",
     ]  # fmt: skip
     assert reply.body["data"][4]["remedies"]
     assert Charge.objects.count() == 2

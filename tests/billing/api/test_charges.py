@@ -230,8 +230,9 @@ def test_a_wrong_refund_moves_nothing(ann: Payer, studio: Api, body: dict[str, o
     "body",
     [
         {"cost": 0.03}, {"cost": "-0.01"}, {"cost": "0.0000001"}, {"cost": "1e-2"}, {"cost": True},
-        {"cost": "9999999999999"}, {"cost": "NaN"}, {"cost": ""}, {"outputs": []}, {"outputs": {"nonsense": 1}},
-        {"cost": "1", "provider": ""}, {"cost": "1", "provider": 7}, {"price": "1"},
+        {"cost": "9999999999999"}, {"cost": "NaN"}, {"cost": ""}, {"outputs": []},
+        {"outputs": {"nonsense": 1}}, {"cost": "1", "provider": ""}, {"cost": "1", "provider": 7},
+        {"price": "1"},
     ],
     ids=str,
 )  # fmt: skip

@@ -77,8 +77,9 @@ def test_a_limit_in_cents_of_credits_with_a_price(ann: Payer) -> None:
     "body",
     [
         {}, {"limitCents": "5000"}, {"limitCents": 50.5}, {"limitCents": -1}, {"limitCents": True},
-        {"limitCents": None}, {"limitCents": 10**12}, {"limitCents": 5000, "updated": True}, {"limit_cents": 5},
-        b'{"limitCents": 5e3}', b'{"limitCents": 1_000}', b'{"limitCents": NaN}', b'{"limitCents": 1e400}',
+        {"limitCents": None}, {"limitCents": 10**12}, {"limitCents": 5000, "updated": True},
+        {"limit_cents": 5}, b'{"limitCents": 5e3}', b'{"limitCents": 1_000}', b'{"limitCents": NaN}',
+        b'{"limitCents": 1e400}',
     ],
     ids=str,
 )  # fmt: skip

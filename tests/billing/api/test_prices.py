@@ -1,0 +1,151 @@
+"""The price list and the estimate."""
+
+import json
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from billing.ledger import balances
+from billing.ledger.models import Charge, Transaction
+from tests.billing.api.conftest import CREDIT, Api, Payer, payer
+
+
+def price(body: dict[str, Any], model: str, operation: str = "generate") -> str:
+    found = next(entry for entry in body["models"] if entry["id"] == model)
+    offered = next(entry for entry in found["operations"] if entry["operation"] == operation)
+    return str(offered["price"])
+
+
+def test_prices_need_no_key(anyone: Api) -> None:
+    reply = anyone.get("/v1/pricing")
+    assert reply.status == 200
+    assert reply.body["unit"] == "credit"
+    assert (price(reply.body, "static"), price(reply.body, "full")) == ("5", "15")
+
+
+def test_another_list_by_name(anyone: Api) -> None:
+    reply = anyone.get("/v1/pricing?profile=images")
+    assert (reply.body["unit"], reply.body["approximate"]) == ("EUR", True)
+    assert anyone.get("/v1/pricing?profile=nobody").status == 404
+    assert anyone.get("/v1/pricing?profile=%00").status == 422
+
+
+def test_a_key_narrows_the_list_to_its_account(eva: Payer, anyone: Api) -> None:
+    assert eva.api.get("/v1/pricing").body["profile"] == "images"
+    assert anyone.get("/v1/pricing").body["profile"] == "ads"
+
+
+def test_a_plan_sees_what_it_may_use(toon: None) -> None:
+    free = payer("Free", "toon", mode="subscription", plan="free").api.get("/v1/pricing").body
+    metered = payer("Metered", "toon", mode="metered").api.get("/v1/pricing").body
+    assert (free["unit"], metered["unit"]) == ("credit", "USD")
+
+
+def test_a_bad_key_is_not_anybody(catalog: None) -> None:
+    assert Api("bpk_mistyped").get("/v1/pricing").status == 401
+
+
+def test_the_list_may_be_kept_a_minute(anyone: Api, ann: Payer) -> None:
+    reply = anyone.get("/v1/pricing")
+    assert reply.headers["Cache-Control"] == "public, max-age=60"
+    assert reply.headers["Vary"] == "Authorization"
+    assert ann.api.get("/v1/pricing").headers["Cache-Control"] == "private, max-age=60"
+    for known in (
+        reply.headers["ETag"],
+        f'"other", {reply.headers["ETag"]}',
+        f"W/{reply.headers['ETag']}",
+        "*",
+    ):
+        again = Client().get("/v1/pricing", headers={"If-None-Match": known})
+        assert (again.status_code, again.content) == (304, b"")
+    assert Client().get("/v1/pricing", headers={"If-None-Match": '"other"'}).status_code == 200
+
+
+def test_two_lists_have_two_etags(anyone: Api, eva: Payer, ann: Payer) -> None:
+    replies = [anyone.get("/v1/pricing"), ann.api.get("/v1/pricing"), eva.api.get("/v1/pricing")]
+    assert len({reply.headers["ETag"] for reply in replies}) == 3
+
+
+def estimate(api: Api, **body: Any) -> Any:
+    return api.post("/v1/estimate", {"model": "static", "operation": "generate", **body})
+
+
+def test_an_estimate_says_what_it_costs_and_leaves(ann: Payer) -> None:
+    reply = estimate(ann.api, parameters={"count": 3})
+    assert reply.status == 200
+    assert (reply.body["cost_estimate"], reply.body["available_after"]) == ("15", "35")
+    assert reply.body["lines"] == [
+        {"what": "Static, generate", "quantity": "3", "unit_price": "5", "amount": "15"}
+    ]
+    assert (reply.body["range"], reply.body["sufficient"]) == (None, True)
+
+
+def test_an_estimate_changes_nothing(ann: Payer) -> None:
+    estimate(ann.api, parameters={"count": 3})
+    assert not Charge.objects.exists()
+    assert Transaction.objects.count() == 1
+
+
+def test_an_approximate_price_has_a_range(eva: Payer) -> None:
+    body = estimate(eva.api, model="seedream-4-5").body
+    assert body["approximate"] is True
+    assert float(body["range"]["low"]) < float(body["cost_estimate"]) < float(body["range"]["high"])
+
+
+@pytest.mark.parametrize(("count", "enough"), [(10, True), (11, False)])
+def test_whether_it_is_enough(ann: Payer, count: int, enough: bool) -> None:
+    body = estimate(ann.api, parameters={"count": count}).body
+    assert body["sufficient"] is enough
+    assert body["available_after"] == str(50 - 5 * count)
+
+
+def test_the_spending_limit_counts(ann: Payer) -> None:
+    balances.set_spend_limit(ann.account.pk, 9 * CREDIT)
+    assert estimate(ann.api).body["sufficient"] is True
+    assert estimate(ann.api, parameters={"count": 2}).body["sufficient"] is False
+
+
+def test_a_closed_gate_is_told(catalog: None) -> None:
+    poor = payer("Poor", "images")
+    assert estimate(poor.api, model="seedream-4-5").body["closed"] is None
+    balances.set_credit_limit(poor.account.pk, 0)
+    Client().get("/v1/pricing")
+    from billing.ledger import grants
+
+    grants.withdraw(account_id=poor.account.pk, micros=10_000, kind="adjustment", description="x", key="x")
+    body = estimate(poor.api, model="seedream-4-5").body
+    assert body["sufficient"] is False
+    assert "0.5" in body["closed"]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        ({"model": "unheard-of"}, "not_offered"),
+        ({"operation": "fly"}, "not_offered"),
+        ({"parameters": {"count": 1.5}}, "invalid_request"),
+        ({"parameters": None}, "invalid_request"),
+        ({"model": None}, "invalid_request"),
+        ({"customer": {"api_key": "x"}}, "invalid_request"),
+    ],
+    ids=str,
+)
+def test_what_has_no_price_is_refused(ann: Payer, body: dict[str, Any], code: str) -> None:
+    reply = estimate(ann.api, **body)
+    assert (reply.status, reply.code) == (422, code)
+
+
+def test_a_parameter_is_named_where_it_is_wrong(ann: Payer) -> None:
+    assert estimate(ann.api, parameters={"count": 0}).fields == {"parameters.count"}
+
+
+def test_the_estimate_is_json_text_not_float(ann: Payer) -> None:
+    client = Client()
+    raw = client.post(
+        "/v1/estimate",
+        b'{"model": "static", "operation": "generate"}',
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {ann.key}"},
+    ).content
+    assert isinstance(json.loads(raw)["cost_estimate"], str)
