@@ -24,6 +24,7 @@ from tests.studio.ports import free_port
 T = TypeVar("T")
 
 ROOT = Path(__file__).parents[2]
+OWN = ""  # for ``key``: the caller's own
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,55 @@ class Reply:
         return value
 
 
-class StudioProcess:
+class StudioCalls:
+    """Calls to a running studio, with one customer's key unless told otherwise."""
+
+    def __init__(self, url: str, key: str = CUSTOMER_KEY) -> None:
+        self.url = url
+        self.key = key
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        key: str | None = OWN,
+        **headers: str,
+    ) -> Reply:
+        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+        address = path if path.startswith("http") else self.url + path
+        request = urllib.request.Request(address, data=content, method=method)
+        if key is not None:
+            request.add_header("Authorization", f"Bearer {key or self.key}")
+        for name, value in headers.items():
+            request.add_header(name.replace("_", "-"), value)
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                return Reply(answer.status, dict(answer.headers), answer.read())
+        except urllib.error.HTTPError as error:
+            return Reply(error.code, dict(error.headers), error.read())
+
+    def finished(self, job_id: str) -> dict[str, Any]:
+        """The job once it is completed or failed."""
+
+        def look() -> dict[str, Any] | None:
+            job = self.call("GET", f"/v1/jobs/{job_id}").json
+            return job if job["status"] != "running" else None
+
+        return wait_until(look, what=f"{job_id} to finish")
+
+    def pictures(self, job: dict[str, Any]) -> list[Image.Image]:
+        return [Image.open(io.BytesIO(self.call("GET", item["url"]).body)) for item in job["results"]]
+
+
+class StudioProcess(StudioCalls):
     """``python -m examples.studio`` on a free port. ``kill`` is kill -9; the data stay for ``start``."""
 
     def __init__(self, portal_url: str, data: Path, service_key: str = SERVICE_KEY) -> None:
         self.data = data
         self._port = free_port()
-        self.url = f"http://127.0.0.1:{self._port}"
+        super().__init__(f"http://127.0.0.1:{self._port}")
         self._environment = {**os.environ, "STUDIO_SERVICE_KEY": service_key, "PYTHONPATH": str(ROOT)}
         self._portal_url = portal_url
         self._process: subprocess.Popen[bytes] | None = None
@@ -65,37 +108,6 @@ class StudioProcess:
         """The exit status after a polite end."""
         return self._end(signal.SIGTERM)
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        *,
-        key: str | None = CUSTOMER_KEY,
-        **headers: str,
-    ) -> Reply:
-        content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        address = path if path.startswith("http") else self.url + path
-        request = urllib.request.Request(address, data=content, method=method)
-        if key is not None:
-            request.add_header("Authorization", f"Bearer {key}")
-        for name, value in headers.items():
-            request.add_header(name.replace("_", "-"), value)
-        try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
-                return Reply(answer.status, dict(answer.headers), answer.read())
-        except urllib.error.HTTPError as error:
-            return Reply(error.code, dict(error.headers), error.read())
-
-    def finished(self, job_id: str) -> dict[str, Any]:
-        """The job once it is completed or failed."""
-
-        def look() -> dict[str, Any] | None:
-            job = self.call("GET", f"/v1/jobs/{job_id}").json
-            return job if job["status"] != "running" else None
-
-        return wait_until(look, what=f"{job_id} to finish")
-
     def settle_down(self) -> None:
         """Wait until no job has anything left to do."""
         if self._process is None:
@@ -108,9 +120,6 @@ class StudioProcess:
                 ),
                 what="the studio to settle down",
             )
-
-    def pictures(self, job: dict[str, Any]) -> list[Image.Image]:
-        return [Image.open(io.BytesIO(self.call("GET", item["url"]).body)) for item in job["results"]]
 
     def _answers(self) -> bool:
         assert self._process is not None
