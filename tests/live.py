@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from config.embedded.bootstrap import BASE_DIR
+from config.embedded.procs import dies_with_parent
 
 OURS = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY", "CELERY_BROKER_URL", "EMAIL_URL")
 PATIENCE = 180.0  # seconds; the first start on a busy machine may have to migrate
@@ -48,6 +49,7 @@ class LivePortal:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                preexec_fn=dies_with_parent(signal.SIGTERM),
             )
         portal = cls(data, process)
         try:
