@@ -154,7 +154,8 @@ def _card(entry: Entry) -> str:
         "postal_code", "Postal code", entry.get("postal_code"), autocomplete="postal-code", required=False
     )
     dates = f'<div class="row"><div>{expiry}</div><div>{cvc}</div></div>'
-    return f'{number}{dates}{name}<div class="row">{country}{postal}</div>'
+    place = f'<div class="row">{country}{postal}</div>'
+    return f'<div class="new-card">{number}{dates}{name}{place}</div>'
 
 
 def _help() -> str:

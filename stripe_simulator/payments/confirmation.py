@@ -119,8 +119,6 @@ def _ask_for_authentication(world: World, intent: Json, method: Json, terms: Ter
 
 def _declined(world: World, intent: Json, method: Json, decline: Decline) -> StripeError:
     attempt = charge(world, intent, method, decline=decline, authenticated=False)
-    if method["customer"] is None:
-        world.store.hide(method["id"], used=True)
     about = payment_methods.card_error(decline, charge=attempt["id"])
     after = intent | {
         "last_payment_error": about.body("", 0)["error"] | {"payment_method": method},

@@ -190,6 +190,18 @@ def list_line_items(call: Call) -> Json:
     )
 
 
+@includable("checkout.session", "total_details.breakdown")
+def _breakdown(world: World, session: Json) -> Any:
+    return {"discounts": [], "taxes": []}
+
+
+@includable("item", "discounts")
+@includable("item", "taxes")
+def _none_listed(world: World, item: Json) -> Any:
+    """Discounts are not simulated, and tax is not broken down by rate."""
+    return []
+
+
 @includable("checkout.session", "line_items")
 def _line_items(world: World, session: Json) -> Any:
     items = world.store.hidden(session["id"])["lines"]

@@ -31,9 +31,7 @@ _EXPANDABLE: dict[str, set[str]] = {
         "payment_link",
         "setup_intent",
         "subscription",
-        "total_details.breakdown",
     },
-    "item": {"discounts"},
     "customer": {"default_source", "invoice_settings.default_payment_method", "test_clock"},
     "dispute": {"charge", "payment_intent"},
     "payment_intent": {
@@ -76,7 +74,7 @@ _INCLUDABLE: dict[tuple[str, str], Include] = {}
 
 
 def includable(kind: str, name: str) -> Callable[[Include], Include]:
-    """Register a field that an object of `kind` shows only when asked for by `expand`."""
+    """Register a field that an object of `kind` shows only if `expand` asks; `a.b` is `b` in the hash `a`."""
 
     def register(build: Include) -> Include:
         _INCLUDABLE[kind, name] = build
@@ -121,8 +119,11 @@ def _step(world: World, node: Json, steps: list[str], path: str) -> Json:
         return node | {name: _walk(world, _resolved(world, node.get(name)), rest, path)}
     if rest and f"{name}.{rest[0]}" in allowed:
         return node | {name: _nested(world, node.get(name), rest, path)}
-    if name == "last_payment_error" and rest:
-        return node
+    nested = node.get(name)
+    if rest and (kind, f"{name}.{rest[0]}") in _INCLUDABLE and isinstance(nested, dict):
+        return node | {name: nested | {rest[0]: _INCLUDABLE[kind, f"{name}.{rest[0]}"](world, node)}}
+    if rest and isinstance(nested, dict) and "object" in nested:
+        return node | {name: _walk(world, nested, rest, path)}
     raise _refused(path)
 
 

@@ -260,6 +260,22 @@ def test_wrong_parameters_are_named(client: stripe.StripeClient, change: dict[st
     assert client.v1.checkout.sessions.list().data == []
 
 
+def test_the_mirror_may_expand_all_it_wants(client: stripe.StripeClient) -> None:
+    """The expansions that dj-stripe asks for, and a path through an object that is there whole."""
+    session = start(client)
+    wanted = ["line_items", "total_details.breakdown", "line_items.data.discounts"]
+    done = found(client, session, *wanted, "line_items.data.price.product")
+    assert done["total_details"]["breakdown"] == {"discounts": [], "taxes": []}
+    line = done["line_items"]["data"][0]
+    assert (line["discounts"], line["price"]["product"]["name"]) == ([], "250 credits")
+    price = client.v1.prices.retrieve(
+        line["price"]["id"], {"expand": ["currency_options", "product", "tiers"]}
+    )
+    assert plain(price)["currency_options"]["usd"]["unit_amount"] == 2500
+    paying = client.v1.customers.create({"expand": ["default_source", "sources", "subscriptions", "tax"]})
+    assert plain(paying)["sources"]["data"] == []
+
+
 def test_lines_of_stored_prices_add_up(client: stripe.StripeClient) -> None:
     product = client.v1.products.create(
         {"name": "Credits", "default_price_data": {"currency": "eur", "unit_amount": 700}}

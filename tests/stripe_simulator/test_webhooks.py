@@ -109,6 +109,19 @@ def test_dropped_events_never_come_but_can_be_replayed(
     assert [entry.id for entry in receiver.events] == [event.id] * 3
 
 
+def test_stripes_own_tool_resends_an_event(clean_stripe: Simulator) -> None:
+    """By an address that is no part of the SDK, so the type check is not for it."""
+    client = clean_stripe.client()
+    with receiving() as endpoint:
+        clean_stripe.send_events_to(endpoint.url, endpoint.secret)
+        client.v1.customers.create({})
+        clean_stripe.wait_idle()
+        client.raw_request("post", f"/v1/events/{endpoint.events[0].id}/retry")
+        clean_stripe.wait_idle()
+        assert endpoint.types == ["customer.created"] * 2
+        clean_stripe.webhooks(hold=True)
+
+
 def test_delayed_events_come_late(
     simulator: Simulator, client: stripe.StripeClient, receiver: Receiver
 ) -> None:
