@@ -21,14 +21,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import django
 import psutil
 import psycopg
 
-from accounts.keys import digest, generate
 from config.embedded import ports, template
 from config.embedded.bootstrap import BASE_DIR
 from config.embedded.postgres import Cluster, binaries
 
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 HERE = Path(__file__).parent
 TUNING = {"shared_buffers": "2GB", "max_wal_size": "16GB", "synchronous_commit": "on", "checkpoint_timeout": "30min"}
 MODEL = "flux-2-pro"
@@ -89,6 +90,9 @@ def _cluster(folder: Path) -> Iterator[Cluster]:
 
 def _fill(cluster: Cluster, folder: Path, preload: int) -> tuple[Path, str]:
     """Ten thousand accounts with a key each, and a past; returns the file of keys and the service's key."""
+    django.setup()
+    from accounts.keys import digest, generate
+
     _manage(cluster, "load_profile", "images", "--default")
     service = generate("service")
     keys = [generate("customer") for _ in range(max(case.accounts for case in CASES))]

@@ -1,5 +1,6 @@
 """What every test needs to know about this product's database and processes."""
 
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -14,14 +15,17 @@ from tests.live import LivePortal
 
 @pytest.fixture(scope="session", autouse=True)
 def _empty_the_ledger_between_tests() -> Iterator[None]:
-    """Lets the test database be emptied after a test with real transactions.
+    """Lets the test database be emptied after a test with real transactions, quickly.
 
-    The ledger refuses TRUNCATE to everybody, so the flush (and nothing else) runs with triggers off.
+    The ledger refuses TRUNCATE and DELETE to everybody, so the flush (and nothing else) runs with triggers off.
+    Deleting the few rows of a test costs a hundredth of truncating a hundred and fifty tables.
     """
     flush = BaseDatabaseOperations.execute_sql_flush
 
     def flush_without_triggers(self: BaseDatabaseOperations, sql_list: Sequence[str]) -> None:
-        flush(self, ["SET LOCAL session_replication_role = replica", *sql_list])
+        tables = re.findall(r'"(\w+)"', " ".join(sql_list))
+        deletions = "; ".join(f'DELETE FROM "{table}"' for table in tables)  # noqa: S608 - Django's own names
+        flush(self, ["SET LOCAL session_replication_role = replica", deletions])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BaseDatabaseOperations, "execute_sql_flush", flush_without_triggers)

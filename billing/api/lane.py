@@ -57,8 +57,9 @@ class Lane:
         self._django = django
         self._dsn = dsn
         self._reading = Link(dsn)
-        self._place: Group[PlaceRequest] = Group(Link(dsn), holds.PLACE_SQL, holds.encode)
-        self._finish: Group[FinishRequest] = Group(Link(dsn), holds.FINISH_SQL, holds.encode)
+        self._placing, self._finishing = Link(dsn), Link(dsn)
+        self._place: Group[PlaceRequest] = Group(self._placing, holds.PLACE_SQL, holds.encode)
+        self._finish: Group[FinishRequest] = Group(self._finishing, holds.FINISH_SQL, holds.encode)
         self._facts: dict[uuid.UUID, Facts] = {}
         self._background: set[asyncio.Task[Any]] = set()
 
@@ -199,9 +200,15 @@ class Lane:
         self._run(self._listen())
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        await self.close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def close(self) -> None:
+        """End what runs beside the requests and give the database connections back."""
         for task in self._background:
             task.cancel()
-        await send({"type": "lifespan.shutdown.complete"})
+        for link in (self._reading, self._placing, self._finishing):
+            await link.close()
 
     async def _listen(self) -> None:
         """Drop cached keys at once when the database says so; without its word nothing is cached."""

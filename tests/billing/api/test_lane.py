@@ -1,0 +1,241 @@
+"""The lane answers as Django's views do, one request or hundreds at once."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from accounts.keys import create_service_key, revoke
+from accounts.models import ApiKey
+from billing.api.lane import Lane
+from billing.ledger import balances
+from billing.ledger.models import Charge, Transaction
+from billing.selectors import identities
+from catalog import snapshot
+from config.asgi import _dsn
+from config.asgi import django as django_application
+from tests.billing.api.conftest import CREDIT, Api, Payer
+from tests.billing.api.working import work
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Session = Callable[[httpx.AsyncClient], Awaitable[Any]]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_caches() -> Iterator[None]:
+    identities.cache.clear()
+    yield
+    identities.cache.enabled = False
+    identities.cache.clear()
+
+
+def in_lane(studio: Api, session: Session) -> Any:
+    """Run a session against the ASGI application with the studio's key."""
+
+    async def run() -> Any:
+        lane = Lane(django_application, _dsn())
+        headers = {"Authorization": f"Bearer {studio.key}"}
+        transport = httpx.ASGITransport(app=lane)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://portal", headers=headers) as client:
+            try:
+                return await session(client)
+            finally:
+                await lane.close()
+
+    snapshot.refresh()
+    return asyncio.run(run())
+
+
+def post(studio: Api, path: str, raw: bytes, idem: str | None = None) -> httpx.Response:
+    """One request through the lane."""
+
+    async def session(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.post(path, content=raw, headers={"Idempotency-Key": idem} if idem else {})
+
+    answer: httpx.Response = in_lane(studio, session)
+    return answer
+
+
+def body_of(payer: Payer, **fields: Any) -> bytes:
+    return json.dumps(work(payer, **fields)).encode()
+
+
+BAD_BODIES = [
+    b"1",
+    b"null",
+    b"{",
+    b'{"model": "static", "model": "full"}',
+    b'{"customer": {}, "model": "static", "operation": "generate"}',
+    b'{"customer": {"api_key": "bpk_x"}, "model": "static", "operation": "generate"}',
+    b'{"customer": {"account": "acct_0"}, "model": "static", "operation": "generate"}',
+    b"\xff\xfe",
+    b'{"x": NaN}',
+    b'{"x": 1e400}',
+    b'{"x": "\\ud800"}',
+    b"[" * 50_000,
+]
+
+
+@pytest.mark.parametrize("raw", BAD_BODIES)
+def test_bad_input_is_refused_word_for_word_as_by_the_view(ann: Payer, studio: Api, raw: bytes) -> None:
+    view = studio.post("/v1/charges", raw)
+    lane = post(studio, "/v1/charges", raw)
+    assert (lane.status_code, lane.json()) == (view.status, view.body)
+    assert lane.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"reference": "job"},
+        {"parameters": {"count": 11}},
+        {"parameters": {"count": 0}},
+        {"parameters": {"colour": "red"}},
+        {"parameters": {"count": True}},
+        {"model": "stattic"},
+        {"operation": "relight"},
+        {"extra": 1},
+        {"confirm": "yes"},
+    ],
+)
+def test_an_authorize_answers_as_the_view_does(ann: Payer, bob: Payer, studio: Api, fields: dict[str, Any]) -> None:
+    view = studio.post("/v1/charges", work(ann, **fields))
+    lane = post(studio, "/v1/charges", body_of(bob, **fields))
+    passing = ("id", "authorized_at", "expires_at")
+    assert lane.status_code == view.status
+    assert {k: v for k, v in lane.json().items() if k not in passing} == {
+        k: v for k, v in view.body.items() if k not in passing
+    }
+
+
+@pytest.mark.parametrize("key", ["", "bps_short", "bpk_", "Bearer"])
+def test_a_wrong_key_is_refused_before_anything_is_read(ann: Payer, studio: Api, key: str) -> None:
+    view = Api(key).post("/v1/charges", work(ann))
+    lane = post(Api(key), "/v1/charges", body_of(ann))
+    assert (lane.status_code, lane.json()) == (401, view.body)
+
+
+def test_a_customers_key_places_no_charges(ann: Payer) -> None:
+    assert post(ann.api, "/v1/charges", body_of(ann)).json()["code"] == "forbidden"
+    assert not Charge.objects.exists()
+
+
+def test_a_hold_is_settled_by_its_outputs_or_cost_and_returns_the_rest(eva: Payer, studio: Api) -> None:
+    async def session(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+        asked = work(eva, model="flux-2-pro", parameters={"count": 2})
+        held = (await client.post("/v1/charges", json=asked)).json()
+        routing = {"provider": "p", "upstream_id": "u"}
+        done = await client.post(f"/v1/charges/{held['id']}/settle", json={"outputs": {"count": 1}, **routing})
+        again = await client.post(f"/v1/charges/{held['id']}/settle", json={"cost": done.json()["metadata"]["cost"]})
+        other = await client.post(f"/v1/charges/{held['id']}/settle", json={"cost": "9"})
+        return [held, done.json(), again.json(), other.json()]
+
+    held, done, again, other = in_lane(studio, session)
+    half = str(float(held["hold"]) / 2)
+    assert (done["metadata"]["cost"], done["returned"], done["metadata"]["provider"]) == (half, half, "p")
+    assert (again["status"], other["code"]) == ("settled", "invalid_state")
+    assert balances.of(eva.account.pk).held == 0
+
+
+def test_a_void_ends_the_hold_with_nothing_charged(eva: Payer, studio: Api) -> None:
+    async def session(client: httpx.AsyncClient) -> httpx.Response:
+        held = (await client.post("/v1/charges", json=work(eva, model="flux-2-pro"))).json()
+        return await client.post(f"/v1/charges/{held['id']}/void", json={"reason": "No capacity"})
+
+    assert in_lane(studio, session).json()["status"] == "voided"
+    assert not Transaction.objects.filter(kind="usage").exists()
+
+
+def test_hundreds_at_once_spend_what_is_there_and_not_a_credit_more(ann: Payer, studio: Api) -> None:
+    ann.give(450)
+
+    async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
+        return await asyncio.gather(*(client.post("/v1/charges", content=body_of(ann)) for _ in range(150)))
+
+    codes = [answer.status_code for answer in in_lane(studio, session)]
+    assert (codes.count(202), codes.count(402)) == (100, 50)
+    assert balances.of(ann.account.pk).balance == 0
+
+
+def test_one_bad_request_in_a_group_leaves_its_neighbours_alone(ann: Payer, bob: Payer, studio: Api) -> None:
+    ann.give(1_000)
+
+    async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
+        bad = body_of(bob, parameters={"count": 500})
+        bodies = [bad if number % 10 == 0 else body_of(ann) for number in range(100)]
+        return await asyncio.gather(*(client.post("/v1/charges", content=body) for body in bodies))
+
+    codes = [answer.status_code for answer in in_lane(studio, session)]
+    assert (codes.count(202), codes.count(402)) == (90, 10)
+
+
+def test_the_same_key_sent_many_times_at_once_charges_once(ann: Payer, studio: Api) -> None:
+    async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
+        headers = {"Idempotency-Key": "once"}
+        return await asyncio.gather(
+            *(client.post("/v1/charges", content=body_of(ann), headers=headers) for _ in range(40))
+        )
+
+    answers = in_lane(studio, session)
+    assert len({answer.json()["id"] for answer in answers}) == 1
+    assert sum("Idempotent-Replayed" in answer.headers for answer in answers) == 39
+    assert balances.of(ann.account.pk).balance == 45 * CREDIT
+
+
+def test_a_key_used_for_another_request_is_a_conflict_between_lane_and_view(ann: Payer, studio: Api) -> None:
+    assert post(studio, "/v1/charges", body_of(ann), idem="k").status_code == 202
+    reply = studio.post("/v1/charges", work(ann, reference="other"), idem="k")
+    assert (reply.status, reply.code) == (409, "idempotency_conflict")
+
+
+def test_a_revoked_key_gets_nothing_though_it_is_still_cached(ann: Payer, studio: Api) -> None:
+    identities.cache.enabled = True
+    assert post(studio, "/v1/charges", body_of(ann)).status_code == 202
+    revoke(ApiKey.objects.get(account=ann.account))
+    assert identities.by_key(ann.key) is not None, "the cache still knows the key"
+    refused = post(studio, "/v1/charges", body_of(ann))
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthorized")
+
+
+def test_a_database_that_is_gone_answers_503_and_never_a_false_success(ann: Payer, studio: Api) -> None:
+    async def session() -> httpx.Response:
+        lane = Lane(django_application, "host=/nowhere dbname=none")
+        transport = httpx.ASGITransport(app=lane)  # type: ignore[arg-type]
+        async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
+            headers = {"Authorization": f"Bearer {studio.key}"}
+            return await client.post("/v1/charges", content=body_of(ann), headers=headers)
+
+    answer = asyncio.run(session())
+    assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
+
+
+def test_a_broken_connection_is_opened_again(ann: Payer, studio: Api) -> None:
+    async def session(client: httpx.AsyncClient) -> list[int]:
+        codes = [(await client.post("/v1/charges", content=body_of(ann))).status_code]
+        await asyncio.to_thread(_end_other_connections)
+        codes += [(await client.post("/v1/charges", content=body_of(ann))).status_code for _ in range(2)]
+        return codes
+
+    assert in_lane(studio, session) == [202, 202, 202]
+    assert balances.of(ann.account.pk).balance == 35 * CREDIT
+
+
+def _end_other_connections() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%%ledger_place(%%'"
+        )
+    connection.close()
+
+
+def test_a_service_key_may_not_pay(ann: Payer, studio: Api) -> None:
+    _, other = create_service_key("Other")
+    raw = json.dumps(work(ann) | {"customer": {"api_key": other}}).encode()
+    assert post(studio, "/v1/charges", raw).json() == studio.post("/v1/charges", raw).body
