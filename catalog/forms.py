@@ -114,6 +114,12 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             self.initial[name] = _pick(document, path)
         self.initial["other"] = {key: value for key, value in document.items() if key not in _TOP_LEVEL}
 
+    def clean_other(self) -> dict[str, Any]:
+        other = self.cleaned_data["other"]
+        if not isinstance(other, dict):
+            raise ValidationError("Must be an object of terms.")
+        return other
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if self.errors:
@@ -160,7 +166,7 @@ class PlanForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if not self.errors:
-            plan = Plan(**cleaned)
+            plan = Plan(**{"slug": self.instance.slug, **cleaned})
             try:
                 PlanEntry.model_validate(plan_document(plan))
             except Invalid as error:
@@ -179,7 +185,7 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
         cleaned = super().clean() or {}
         if not self.errors:
             try:
-                item_of(Price(**cleaned))
+                item_of(Price(**{name: cleaned[name] for name in PriceForm.Meta.fields}))
             except Invalid as error:
                 raise ValidationError([_sentence(fault) for fault in error.errors()]) from error
         return cleaned

@@ -42,9 +42,7 @@ def form_values(client: Client, url: str) -> dict[str, Any]:
         for field in form:
             value = field.value()
             if value is not None and value is not False:
-                values[field.html_name] = (
-                    field.field.prepare_value(value) if hasattr(field.field, "prepare_value") else value
-                )
+                values[field.html_name] = value
     return values
 
 
@@ -54,7 +52,7 @@ def test_every_list_opens(staff: Client, model: str) -> None:
     assert staff.get(reverse(f"admin:catalog_{model}_changelist")).status_code == 200
 
 
-@pytest.mark.parametrize("slug", ["ads", "images", "toon", "sites"])
+@pytest.mark.parametrize("slug", ["ads", "images", "sites"])
 def test_saving_a_profile_unchanged_changes_nothing(staff: Client, slug: str) -> None:
     stored(slug)
     url = reverse("admin:catalog_profile_change", args=[slug])
@@ -83,6 +81,7 @@ def test_the_trial_grant_is_switched_off(staff: Client) -> None:
         ("hold_ttl", "1", "greater than or equal to 30"),
         ("other", '{"moon": 1}', "moon"),
         ("other", "{", "Enter a valid JSON"),
+        ("other", "[1]", "Must be an object of terms"),
         ("cash_currency", "usd", "cash_currency"),
     ],
 )
