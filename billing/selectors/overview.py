@@ -68,6 +68,7 @@ class Overview:
     forecast: Forecast | None
     spend: Spend
     recharge: AutoRecharge | None
+    recharge_times: int | None
     card: PaymentMethod | None
     chart: charts.Chart
     recent: list[Transaction]
@@ -99,6 +100,7 @@ def overview(account: BillingAccount, locale: str) -> Overview:
     since = make_aware(datetime.combine(min(first_day, month_start), time.min))
     used = usage.daily(account.pk, since)
     here = standing(account)
+    recharge = AutoRecharge.objects.filter(pk=account.pk).first()
     days = [first_day + timedelta(days=number) for number in range(CHART_DAYS)]
     names = snapshot.current().book(account.profile, now(), mode=account.mode).models
     by_name = {
@@ -110,7 +112,8 @@ def overview(account: BillingAccount, locale: str) -> Overview:
         standing=here,
         forecast=_forecast(here.view.available, used, today),
         spend=_spend(here.view, used.spent_since(month_start)),
-        recharge=AutoRecharge.objects.filter(pk=account.pk).first(),
+        recharge=recharge,
+        recharge_times=_times_a_month(recharge),
         card=PaymentMethod.objects.filter(account=account, is_default=True).first(),
         chart=charts.stacked(
             days,
@@ -128,6 +131,13 @@ def overview(account: BillingAccount, locale: str) -> Overview:
 def month_name() -> str:
     """The month of the viewer's today: "November 2026"."""
     return date_format(localtime(), "F Y")
+
+
+def _times_a_month(recharge: AutoRecharge | None) -> int | None:
+    """How often the monthly cap allows the set amount; None without a cap."""
+    if recharge is None or recharge.monthly_cap_minor is None:
+        return None
+    return recharge.monthly_cap_minor // recharge.amount_minor
 
 
 def _forecast(available: int, used: usage.DailyUsage, today: date) -> Forecast | None:

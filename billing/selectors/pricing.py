@@ -50,12 +50,20 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class PriceTable:
-    """``columns`` empty: a plain list of operations and prices for one model."""
+    """``columns`` empty: a plain list of operations and prices for one model.
+
+    ``available_from``: the balance that opens all of them, where it is the same for all.
+    """
 
     title: str
     unit: str
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
+
+    @property
+    def available_from(self) -> int | None:
+        needed = {cell.available_from for row in self.rows for cell in row.cells if cell is not None}
+        return needed.pop() if len(needed) == 1 else None
 
 
 def tables(

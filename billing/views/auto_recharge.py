@@ -127,7 +127,7 @@ def _saved(request: HttpRequest, account: BillingAccount, form: AutoRechargeForm
             form.add_error(error["field"], error["message"])
         return False
     if clean["enabled"]:
-        service.nudge(account.pk)
+        service.recharge_now(account.pk)  # as announced: below the threshold it charges at once
     messages.success(request, "Saved." if clean["enabled"] else "Auto-recharge is off.")
     return True
 

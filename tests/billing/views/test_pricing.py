@@ -1,0 +1,95 @@
+"""The pricing page: what is offered, at what price, and what is not."""
+
+import re
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from accounts.models import BillingAccount
+from billing.services.accounts import open_account
+from catalog import snapshot
+from tests.billing.conftest import _Nowhere
+from tests.billing.views.conftest import SignIn
+
+
+def words(html: str) -> str:
+    """The text, cells and notes apart from each other."""
+    apart = re.sub(r'</?(?:td|th|tr|p|option)\b[^>]*>|<span class="price-note">', " ", html)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", apart)).replace("\xa0", " ")
+
+
+@pytest.fixture
+def profile(ads: None, sign_in: SignIn) -> "type[Visit]":
+    Visit.sign_in = staticmethod(sign_in)
+    return Visit
+
+
+class Visit:
+    """The pricing page as a member of a new account on a profile sees it."""
+
+    sign_in: SignIn
+
+    @classmethod
+    def of(cls, name: str, query: str = "") -> str:
+        call_command("load_profile", name, verbosity=0, stdout=_Nowhere())
+        snapshot.refresh()
+        account = open_account(name=name, email="pay@example.com", profile=name)
+        return words(cls.sign_in(account, "viewer").get(f"/pricing{query}").content.decode())
+
+
+def test_anybody_may_read_it(ads: None, client: Client) -> None:
+    said = words(client.get("/pricing").content.decode())
+    assert "1 credit is $0.10" in said
+    assert "Static 5 credits $0.50" in said
+    assert "Full 15 credits $1.50" in said
+    assert "Sign in" in said
+
+
+def test_a_member_sees_what_their_account_pays(account: BillingAccount, browser: Client) -> None:
+    assert "What Northwind pays" in words(browser.get("/pricing").content.decode())
+
+
+def test_without_a_price_list_there_is_no_page(db: None, client: Client) -> None:
+    snapshot.expire()
+    assert client.get("/pricing").status_code == 404
+
+
+def test_what_is_not_offered_is_a_dash(profile: type[Visit]) -> None:
+    said = profile.of("toon")
+    # Video (5s) costs 10 credits with Gemini Pro and is offered by no other model.
+    assert re.search(r"Gemini Pro .*?10 credits 20 credits", said), said
+    assert re.search(r"Nano Banana 2 2 credits 2 credits 2 credits – –", said)
+    assert "– means not offered" in said
+
+
+def test_approximate_prices_are_marked(profile: type[Visit]) -> None:
+    said = profile.of("images")
+    assert re.search(r"Nano Banana Pro premium ≈ approximately 0.12–€0.16 / image", said)
+    assert "Resize €0.001" in said
+
+
+def test_free_things_are_shown_as_free_and_gates_named(profile: type[Visit]) -> None:
+    said = profile.of("sites")
+    assert re.search(r"Free", said)
+    assert "Pro+" in said
+
+
+@pytest.mark.parametrize(
+    ("query", "there", "missing"), [("?q=resize", "Resize", "Crop"), ("?operation=crop", "Crop", "Resize")]
+)
+def test_search_and_operation_narrow_it(profile: type[Visit], query: str, there: str, missing: str) -> None:
+    said = profile.of("images", query)
+    assert f"{there} €" in said, said
+    assert f"{missing} €" not in said
+
+
+def test_nothing_found_says_so(ads: None, client: Client) -> None:
+    assert "Nothing matches" in client.get("/pricing?q=xyzzy%00").content.decode()
+
+
+def test_htmx_gets_the_tables_alone(ads: None, client: Client) -> None:
+    html = client.get("/pricing?q=full", HTTP_HX_REQUEST="true", HTTP_HX_TARGET="prices").content.decode()
+    assert "<html" not in html
+    assert "Full" in html
+    assert "Static" not in html
