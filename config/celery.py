@@ -26,11 +26,6 @@ app.conf.beat_schedule = {
     "sweep-payments": {"task": "billing.sweep_payments", "schedule": 60.0},
     "expire-charges": {"task": "billing.expire_charges", "schedule": 60.0},
     "compare-with-stripe": {"task": "billing.compare_with_stripe", "schedule": 300.0},
-    "recharges": {"task": "billing.sweep_recharges", "schedule": 15.0},
-    "inbox": {"task": "billing.sweep_inbox", "schedule": 15.0},
-    "outbox": {"task": "billing.relay_outbox", "schedule": 15.0},
-    "payments": {"task": "billing.sweep_payments", "schedule": 30.0},
-    "stripe": {"task": "billing.compare_with_stripe", "schedule": 300.0},
 }
 
 

@@ -62,8 +62,7 @@ def ensure(*, development: bool) -> None:
     with _alone():
         if _stamped(DEVELOPMENT_LOCK) or (not development and _stamped(RUN_LOCK)):
             return
-        has_development = _stamp_name() == DEVELOPMENT_LOCK.name
-        _install(DEVELOPMENT_LOCK if development or has_development else RUN_LOCK)
+        _install(DEVELOPMENT_LOCK if development or _has_development() else RUN_LOCK)
 
 
 def enter(argv: list[str]) -> None:
@@ -75,8 +74,9 @@ def lock_hash(lock: Path) -> str:
     return hashlib.sha256(lock.read_bytes()).hexdigest()
 
 
-def _stamp_name() -> str:
-    return STAMP.read_text().split(" ")[0] if STAMP.exists() else ""
+def _has_development() -> bool:
+    """Whether the environment has the development group, installed by us or by other means."""
+    return (VENV / "bin" / "pytest").exists()
 
 
 def _stamped(lock: Path) -> bool:

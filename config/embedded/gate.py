@@ -17,7 +17,7 @@ from config.embedded.bootstrap import BASE_DIR, VENV, say
 
 CHECKS = {
     "ruff": ["ruff", "check", "."],
-    "format": ["ruff", "format", "--check", "."],
+    "format": ["ruff", "format", "--check", "--quiet", "."],
     "types": ["mypy", "."],
     "import contracts": ["lint-imports"],
     "templates": ["djlint", "templates", "--lint", "--quiet"],
