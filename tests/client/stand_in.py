@@ -28,6 +28,7 @@ class StandIn:
     unit: str = "EUR"
     price: Decimal = Decimal("0.04")
     on_acceptance: bool = False
+    finish_at_authorization: str = ""  # "void": every hold runs out the moment it was answered
     balance: Decimal = Decimal(10)
     held: Decimal = Decimal(0)
     charges: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -104,7 +105,10 @@ class StandIn:
             self.balance -= cost
         else:
             self.held += cost
-        return 202, self.shown(charge), {}
+        answer = self.shown(charge)
+        if self.finish_at_authorization:
+            self.finish(charge["id"], self.finish_at_authorization, {})
+        return 202, answer, {}
 
     def finish(self, charge_id: str, verb: str, body: dict[str, Any]) -> Answer:
         charge = self.charges.get(charge_id)

@@ -36,6 +36,12 @@ def test_each_post_has_a_key_of_its_own(portal: Portal, stand_in: StandIn) -> No
     assert first != second
 
 
+def test_a_question_leaves_no_idempotency_record(portal: Portal, stand_in: StandIn) -> None:
+    portal.authorize(WORK, dry_run=True)
+    portal.verify_key(CUSTOMER_KEY)
+    assert keys_sent(stand_in) == [None, None]
+
+
 @pytest.mark.parametrize("fault", ["drop before", "drop after", "503"])
 def test_a_retry_repeats_the_key_and_has_one_effect(portal: Portal, stand_in: StandIn, fault: str) -> None:
     stand_in.fault("authorize", fault, fault)

@@ -121,6 +121,15 @@ def test_a_hold_that_ran_out_costs_nothing_and_the_work_is_delivered(
     assert (job["status"], job["cost_eur"]) == ("completed", "0")
 
 
+def test_work_that_fails_after_its_hold_ran_out_is_simply_over(
+    studio: StudioProcess, portal: StandIn
+) -> None:
+    portal.finish_at_authorization = "void"
+    job = studio.call("POST", "/v1/images/generate", {**IMAGE, "simulate": "failure"}).json
+    assert (job["status"], job["cost_eur"]) == ("failed", "0")
+    assert portal.held == 0
+
+
 def test_it_stops_politely_in_the_middle_of_work(studio: StudioProcess) -> None:
     studio.call("POST", "/v1/images/generate", {**IMAGE, "wait": False, "simulate": "slow"})
     assert studio.stop() in (0, -15)

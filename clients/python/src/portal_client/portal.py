@@ -100,7 +100,7 @@ class Portal:
         self, model: str, operation: str = "generate", parameters: Mapping[str, object] | None = None
     ) -> Estimate:
         body = {"model": model, "operation": operation, "parameters": dict(parameters or {})}
-        return Estimate.read(self._transport.post("/v1/estimate", body))
+        return Estimate.read(self._transport.ask("/v1/estimate", body))
 
     def auto_recharge(self) -> AutoRecharge:
         return AutoRecharge.read(self._transport.get("/v1/auto-recharge"))
@@ -138,7 +138,7 @@ class Portal:
 
     @overload
     def authorize(
-        self, charge: NewCharge, *, dry_run: Literal[True], idempotency_key: str | None = None
+        self, charge: NewCharge, *, dry_run: Literal[True], idempotency_key: None = None
     ) -> Estimate: ...
 
     def authorize(
@@ -149,9 +149,7 @@ class Portal:
         Work that is charged on acceptance comes back ``settled`` at once.
         """
         if dry_run:
-            return Estimate.read(
-                self._transport.post("/v1/charges?dryRun=true", charge.body(), idempotency_key)
-            )
+            return Estimate.read(self._transport.ask("/v1/charges?dryRun=true", charge.body()))
         return Charge.read(self._transport.post("/v1/charges", charge.body(), idempotency_key))
 
     def batch(
@@ -198,7 +196,7 @@ class Portal:
 
     def verify_key(self, api_key: str) -> KeyCheck:
         """Whose customer key this is."""
-        return KeyCheck.read(self._transport.post("/v1/keys/verify", {"api_key": api_key}))
+        return KeyCheck.read(self._transport.ask("/v1/keys/verify", {"api_key": api_key}))
 
     # -- with either key --
 

@@ -70,6 +70,10 @@ class Transport:
         """A POST is safe to repeat: every try carries the same key (a fresh one unless given)."""
         return self._call("POST", path, body, idempotency_key or str(uuid.uuid4()))
 
+    def ask(self, path: str, body: Mapping[str, object]) -> reading.Json:
+        """A POST that changes nothing (an estimate, a key check): sent without a key, so nothing is recorded."""
+        return self._call("POST", path, body, None)
+
     def close(self) -> None:
         self._connections.close()
 
