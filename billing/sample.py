@@ -102,12 +102,19 @@ def _busy_moments(chance: random.Random, day: datetime, per_day: int) -> list[da
     """When work came in on a day: fewer at weekends, none outside working hours."""
     midnight = day.replace(hour=0, minute=0, second=0, microsecond=0)
     busy = max(1, round(per_day * chance.uniform(0.5, 1.3) * (0.3 if day.weekday() >= 5 else 1)))
-    moments = [midnight + timedelta(seconds=chance.randint(7 * 3600, 21 * 3600)) for _ in range(-(-busy // 3))]
+    moments = [
+        midnight + timedelta(seconds=chance.randint(7 * 3600, 21 * 3600)) for _ in range(-(-busy // 3))
+    ]
     return sorted(moment for moment in moments if day < moment < now())
 
 
 def _work(
-    account: BillingAccount, customer: Identity, cast: Cast, menu: list[Wanted], chance: random.Random, moment: datetime
+    account: BillingAccount,
+    customer: Identity,
+    cast: Cast,
+    menu: list[Wanted],
+    chance: random.Random,
+    moment: datetime,
 ) -> None:
     weights = [1 / (1 + place) for place in range(len(menu))]
     picked = chance.choices(menu, weights, k=chance.randint(1, 4))
@@ -129,7 +136,9 @@ def _finish(request: PlaceRequest, code: str, chance: random.Random) -> None:
     if code == "authorized":
         cost = request.amount * chance.randint(80, 100) // 100
         cost -= cost % 100
-        end = FinishRequest(id=request.id, action="void" if failed else "settle", cost=None if failed else cost)
+        end = FinishRequest(
+            id=request.id, action="void" if failed else "settle", cost=None if failed else cost
+        )
         holds.finish([end])
     elif code == "settled" and failed:
         refunds.refund_charge(charge_id=request.id, micros=None, reason="Delivery failed")

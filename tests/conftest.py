@@ -24,7 +24,7 @@ def _empty_the_ledger_between_tests() -> Iterator[None]:
 
     def flush_without_triggers(self: BaseDatabaseOperations, sql_list: Sequence[str]) -> None:
         tables = re.findall(r'"(\w+)"', " ".join(sql_list))
-        deletions = "; ".join(f'DELETE FROM "{table}"' for table in tables)  # noqa: S608 - Django's own names
+        deletions = "; ".join(f'DELETE FROM "{table}"' for table in tables)
         flush(self, ["SET LOCAL session_replication_role = replica", deletions])
 
     with pytest.MonkeyPatch.context() as patch:

@@ -1,7 +1,7 @@
 """The lane: a small ASGI function in front of Django for the requests that come thousands a second.
 
-It answers ``POST /v1/charges``, ``…/settle`` and ``…/void`` by the same functions as Django's views (parse, validate, price, ask the
-ledger, answer); only the ledger's call is shared by all requests that are waiting for it (``groups``). Everything else
+It answers ``POST /v1/charges``, ``…/settle`` and ``…/void`` by the same functions as Django's views (parse, validate, price,
+ask the ledger, answer); only the ledger's call is shared by all requests that are waiting for it (``groups``). Everything else
 goes on to Django untouched. Measured against Django's own views in benchmarks/; CONTRIBUTING tells why it exists.
 """
 
@@ -45,9 +45,7 @@ Answer = tuple[int, dict[str, Any], Headers]
 
 KEPT_FACTS: Final = 20_000
 POLL_SECONDS: Final = 5
-_FACTS_SQL: Final = (
-    "SELECT id, model, operation, parameters::text, price_book_id, amount, unit FROM ledger_charge WHERE id = %s"
-)
+_FACTS_SQL: Final = "SELECT id, model, operation, parameters::text, price_book_id, amount, unit FROM ledger_charge WHERE id = %s"
 
 
 class Lane:
@@ -129,7 +127,11 @@ class Lane:
 
     async def _customer(self, asked: AuthorizeBody) -> Identity:
         if text := asked.customer.api_key:
-            known = await self._identity(digest(text), identities.BY_KEY_SQL) if identities.well_formed(text) else None
+            known = (
+                await self._identity(digest(text), identities.BY_KEY_SQL)
+                if identities.well_formed(text)
+                else None
+            )
             return work.known_customer(known)
         account_id = parse_id("acct", asked.customer.account)
         return work.known_account(

@@ -26,7 +26,9 @@ def result_of(body: SettleBody) -> Result:
     """What the work turned out to be."""
     if body.cost is not None and body.outputs is not None:
         message = "send either outputs or cost, not both"
-        raise InvalidRequest("Either the outputs are priced or the cost is given.", [{"field": "cost", "message": message}])
+        raise InvalidRequest(
+            "Either the outputs are priced or the cost is given.", [{"field": "cost", "message": message}]
+        )
     routing = {name: value for name in ROUTING if (value := getattr(body, name)) is not None}
     return Result(outputs=body.outputs, cost=body.cost, routing=routing)
 

@@ -101,7 +101,7 @@ class Transaction(models.Model):
     reference = models.CharField(max_length=255, blank=True)
     model = models.CharField(max_length=80, blank=True)
     api_key_id = models.UUIDField(null=True)
-    key = models.CharField(max_length=120, null=True)
+    key = models.CharField(max_length=120, null=True)  # noqa: DJ001 - unique where there is one
     details = models.JSONField(default=dict)
     created_at = models.DateTimeField()
 

@@ -57,7 +57,9 @@ def _terms(profile: str | None) -> Terms:
     current = snapshot.current()
     slug = profile or current.default_profile
     if slug is None:
-        raise InvalidRequest("There is no default billing profile: load one with load_profile NAME --default.")
+        raise InvalidRequest(
+            "There is no default billing profile: load one with load_profile NAME --default."
+        )
     try:
         return current.terms(slug)
     except snapshot.UnknownProfile as error:

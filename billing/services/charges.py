@@ -1,8 +1,8 @@
 """Charges: authorize, settle, void, refund, expire, estimate. One verb, one function.
 
 ``prepare`` and ``prepare_finish`` price a request without touching the database, the ledger's one call decides, and
-``authorized`` and ``finished`` say what became of it. The web server's lane runs the same three steps with the call shared by
-many requests; the functions here run them one after the other.
+``authorized`` and ``finished`` say what became of it. The web server's lane runs the same three steps with the call
+shared by many requests; the functions here run them one after the other.
 """
 
 import uuid

@@ -87,8 +87,7 @@ def test_bodies_have_exactly_the_promised_fields(path: str) -> None:
 def test_types_of_history_are_the_promised_ones() -> None:
     transaction = document()["components"]["schemas"]["Transaction"]["properties"]
     assert " ".join(transaction["type"]["enum"]) == (
-        "topup bonus trial plan_grant usage refund "
-        "expiry adjustment auto_recharge reset dispute invoice"
+        "topup bonus trial plan_grant usage refund expiry adjustment auto_recharge reset dispute invoice"
     )
 
 

@@ -39,7 +39,9 @@ def in_lane(studio: Api, session: Session) -> Any:
         lane = Lane(django_application, _dsn())
         headers = {"Authorization": f"Bearer {studio.key}"}
         transport = httpx.ASGITransport(app=lane)  # type: ignore[arg-type]
-        async with httpx.AsyncClient(transport=transport, base_url="http://portal", headers=headers) as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://portal", headers=headers
+        ) as client:
             try:
                 return await session(client)
             finally:
@@ -102,7 +104,9 @@ def test_bad_input_is_refused_word_for_word_as_by_the_view(ann: Payer, studio: A
         {"confirm": "yes"},
     ],
 )
-def test_an_authorize_answers_as_the_view_does(ann: Payer, bob: Payer, studio: Api, fields: dict[str, Any]) -> None:
+def test_an_authorize_answers_as_the_view_does(
+    ann: Payer, bob: Payer, studio: Api, fields: dict[str, Any]
+) -> None:
     view = studio.post("/v1/charges", work(ann, **fields))
     lane = post(studio, "/v1/charges", body_of(bob, **fields))
     passing = ("id", "authorized_at", "expires_at")
@@ -129,8 +133,12 @@ def test_a_hold_is_settled_by_its_outputs_or_cost_and_returns_the_rest(eva: Paye
         asked = work(eva, model="flux-2-pro", parameters={"count": 2})
         held = (await client.post("/v1/charges", json=asked)).json()
         routing = {"provider": "p", "upstream_id": "u"}
-        done = await client.post(f"/v1/charges/{held['id']}/settle", json={"outputs": {"count": 1}, **routing})
-        again = await client.post(f"/v1/charges/{held['id']}/settle", json={"cost": done.json()["metadata"]["cost"]})
+        done = await client.post(
+            f"/v1/charges/{held['id']}/settle", json={"outputs": {"count": 1}, **routing}
+        )
+        again = await client.post(
+            f"/v1/charges/{held['id']}/settle", json={"cost": done.json()["metadata"]["cost"]}
+        )
         other = await client.post(f"/v1/charges/{held['id']}/settle", json={"cost": "9"})
         return [held, done.json(), again.json(), other.json()]
 
