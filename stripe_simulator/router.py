@@ -19,6 +19,10 @@ class Route:
     params: Shape | None
     handler: Handler
 
+    def fill(self, value: Callable[[], str]) -> str:
+        """The path with a value at each placeholder."""
+        return re.sub(r"\{\w+\}", lambda _: value(), self.template)
+
 
 _ROUTES: list[Route] = []
 
@@ -34,6 +38,10 @@ def route(method: str, template: str, params: str | None = None) -> Callable[[Ha
         return handler
 
     return register
+
+
+def all_routes() -> list[Route]:
+    return list(_ROUTES)
 
 
 def find(method: str, path: str) -> tuple[Route, dict[str, str]] | None:

@@ -2,6 +2,7 @@
 
 from stripe_simulator import tax
 from stripe_simulator.checkout import lines
+from stripe_simulator.checkout.session import details as known
 from stripe_simulator.payments import confirmation, setup
 from stripe_simulator.payments.confirmation import Terms
 from stripe_simulator.resources import customers, payment_intents
@@ -35,16 +36,8 @@ def submit(world: World, session: Json, method: Json, *, email: str | None) -> J
 def with_customer(world: World, session: Json, method: Json, email: str | None) -> Json:
     """Who is paying. A customer is created where the session needs one."""
     email = _known_email(world, session) or email
-    details = {
-        "address": method["billing_details"]["address"],
-        "business_name": None,
-        "email": email,
-        "individual_name": None,
-        "name": method["billing_details"]["name"],
-        "phone": None,
-        "tax_exempt": "none",
-        "tax_ids": [],
-    }
+    billing = method["billing_details"]
+    details = known(email) | {"address": billing["address"], "name": billing["name"], "tax_ids": []}
     session = session | {"customer_details": details}
     needed = session["customer_creation"] == "always" or bool(future_usage(world, session))
     if session["customer"] is None and needed and session["mode"] != "subscription":
@@ -53,8 +46,7 @@ def with_customer(world: World, session: Json, method: Json, email: str | None) 
         world.emit("customer.created", customer)
         session["customer"] = customer["id"]
     if session["customer"]:
-        known = world.existing("customer", session["customer"])
-        details["tax_exempt"] = known["tax_exempt"]
+        details["tax_exempt"] = world.existing("customer", session["customer"])["tax_exempt"]
     return world.put(session)
 
 

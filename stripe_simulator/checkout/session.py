@@ -6,7 +6,10 @@ from stripe_simulator.wire.merging import new_metadata
 _TEXTS = ("after_submit", "shipping_address", "submit", "terms_of_service_acceptance")
 
 
-def build(params: Json, *, currency: str | None, totals: Json, now: int, base_url: str) -> Json:
+def build(
+    params: Json, *, email: str | None, currency: str | None, totals: Json, now: int, base_url: str
+) -> Json:
+    """`email` is what is known of the customer so far."""
     session_id = new_id("cs")
     mode = params["mode"]
     paying = mode == "payment"
@@ -37,7 +40,7 @@ def build(params: Json, *, currency: str | None, totals: Json, now: int, base_ur
         "customer_creation": None
         if params.get("customer")
         else params.get("customer_creation") or "if_required",
-        "customer_details": None,
+        "customer_details": details(email) if email or params.get("customer") else None,
         "customer_email": params.get("customer_email"),
         "discounts": [] if paying else None,
         "expires_at": params.get("expires_at") or now + 86_400,
@@ -74,6 +77,20 @@ def build(params: Json, *, currency: str | None, totals: Json, now: int, base_ur
         "ui_mode": params.get("ui_mode") or "hosted_page",
         "url": f"{base_url}/c/pay/{session_id}" if hosted else None,
         "wallet_options": None,
+    }
+
+
+def details(email: str | None) -> Json:
+    """What is known about the customer before the page is submitted."""
+    return {
+        "address": None,
+        "business_name": None,
+        "email": email,
+        "individual_name": None,
+        "name": None,
+        "phone": None,
+        "tax_exempt": "none",
+        "tax_ids": None,
     }
 
 

@@ -62,7 +62,7 @@ class Courier:
             return
         secret = str(self.store.hidden(delivery.endpoint).get("secret", ""))
         pending = queue.unaccepted(self.store, delivery.event)
-        payload = json.dumps(event | {"pending_webhooks": pending}, indent=2).encode()
+        payload = json.dumps(event | {"pending_webhooks": pending}).encode()
         loop = asyncio.get_running_loop()
         status, answer = await loop.run_in_executor(
             self._threads, post, endpoint["url"], payload, secret, timeout

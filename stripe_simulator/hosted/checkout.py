@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from html import escape
 
 from stripe_simulator import money, tax
+from stripe_simulator.cards import methods
 from stripe_simulator.cards.numbers import brand_label
 from stripe_simulator.checkout import completion
 from stripe_simulator.hosted import html
-from stripe_simulator.resources import payment_methods
 from stripe_simulator.server.messages import Reply
 from stripe_simulator.values import Json
 from stripe_simulator.wire.errors import StripeError
@@ -200,7 +200,7 @@ def _chosen(world: World, session: Json, values: dict[str, str]) -> Json:
         "billing_details": _billing_details(values),
         "card": {"number": number, "exp_month": month, "exp_year": year, "cvc": cvc},
     }
-    return payment_methods.make(world, params)
+    return methods.make(world, params)
 
 
 def _expiry(text: str) -> tuple[int, int]:

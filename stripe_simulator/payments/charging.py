@@ -1,10 +1,10 @@
 """Charges: built from a payment intent and a payment method, settled onto the balance."""
 
 from stripe_simulator.cards.declines import Decline
+from stripe_simulator.cards.methods import passed_checks, test_card
 from stripe_simulator.cards.numbers import TestCard
 from stripe_simulator.jobs import job
 from stripe_simulator.payments import balance
-from stripe_simulator.resources.payment_methods import passed_checks, test_card
 from stripe_simulator.values import Json, new_id, random_digits, random_text
 from stripe_simulator.world import World
 

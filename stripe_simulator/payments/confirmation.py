@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from stripe_simulator.cards import methods
 from stripe_simulator.cards.declines import Decline
 from stripe_simulator.payments import outcome
 from stripe_simulator.payments.charging import charge
 from stripe_simulator.payments.intent import OPEN, unexpected_state
-from stripe_simulator.resources import payment_methods
 from stripe_simulator.values import Json, new_id
 from stripe_simulator.wire.errors import StripeError, invalid
 from stripe_simulator.world import World
@@ -34,9 +34,9 @@ def confirm(world: World, intent: Json, method: Json | None, terms: Terms) -> Js
         )
     _check_return_url(intent, terms)
     check_owner(intent, method)
-    payment_methods.check_unused(world, method)
+    methods.check_unused(world, method)
     answer = outcome.charge(
-        payment_methods.test_card(world, method),
+        methods.test_card(world, method),
         off_session=terms.off_session,
         set_up=bool(world.store.hidden(method["id"]).get("set_up")),
         authenticated=terms.authenticated,
@@ -119,7 +119,7 @@ def _ask_for_authentication(world: World, intent: Json, method: Json, terms: Ter
 
 def _declined(world: World, intent: Json, method: Json, decline: Decline) -> StripeError:
     attempt = charge(world, intent, method, decline=decline, authenticated=False)
-    about = payment_methods.card_error(decline, charge=attempt["id"])
+    about = methods.card_error(decline, charge=attempt["id"])
     after = intent | {
         "last_payment_error": about.body("", 0)["error"] | {"payment_method": method},
         "latest_charge": attempt["id"],
@@ -154,7 +154,7 @@ def _paid(world: World, intent: Json, method: Json, terms: Terms) -> Json:
     world.emit("payment_intent.amount_capturable_updated" if held else "payment_intent.succeeded", after)
     if held:
         world.later("expire_authorization", after["id"], seconds=7 * 86_400)
-    card = payment_methods.test_card(world, method)
+    card = methods.test_card(world, method)
     if card.dispute:
         world.later("open_dispute", attempt["id"])
     return after
@@ -164,4 +164,4 @@ def _saved(world: World, intent: Json, method: Json, terms: Terms) -> Json:
     """`setup_future_usage`: the card stays with the customer, authenticated for later if it was now."""
     if intent["setup_future_usage"] == "off_session" and terms.authenticated:
         world.store.hide(method["id"], set_up=True)
-    return payment_methods.save(world, method, intent["customer"]) if intent["customer"] else method
+    return methods.save(world, method, intent["customer"]) if intent["customer"] else method

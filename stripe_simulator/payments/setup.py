@@ -1,10 +1,10 @@
 """Saving a card without a payment: the setup intent object and its confirmation."""
 
+from stripe_simulator.cards import methods
 from stripe_simulator.cards.declines import Decline
 from stripe_simulator.payments import outcome
 from stripe_simulator.payments.confirmation import Terms, check_owner
 from stripe_simulator.payments.intent import OPEN, automatic_methods, unexpected_state
-from stripe_simulator.resources import payment_methods
 from stripe_simulator.values import Json, client_secret, new_id
 from stripe_simulator.wire.errors import StripeError
 from stripe_simulator.wire.merging import new_metadata
@@ -68,8 +68,8 @@ def confirm(world: World, intent: Json, method: Json | None, terms: Terms) -> Js
             "SetupIntent with a payment method and then confirm it again.",
         )
     check_owner(intent, method)
-    payment_methods.check_unused(world, method)
-    card = payment_methods.test_card(world, method)
+    methods.check_unused(world, method)
+    card = methods.test_card(world, method)
     answer = outcome.save(card, authenticated=terms.authenticated)
     if answer == outcome.AUTHENTICATE:
         return _ask_for_authentication(world, intent, method, terms)
@@ -104,7 +104,7 @@ def _ask_for_authentication(world: World, intent: Json, method: Json, terms: Ter
 
 
 def _refused(world: World, intent: Json, method: Json, decline: Decline) -> StripeError:
-    about = payment_methods.card_error(decline)
+    about = methods.card_error(decline)
     attempt = record_attempt(world, intent, method, "failed", error=about.body("", 0)["error"])
     return failed(world, intent | {"latest_attempt": attempt["id"]}, method, about)
 
@@ -129,7 +129,7 @@ def failed(world: World, intent: Json, method: Json, about: StripeError) -> Stri
 
 def _succeeded(world: World, intent: Json, method: Json, *, authenticated: bool) -> Json:
     if intent["customer"]:
-        method = payment_methods.save(world, method, intent["customer"])
+        method = methods.save(world, method, intent["customer"])
     if intent["usage"] == "off_session":
         world.store.hide(method["id"], set_up=True)
     attempt = record_attempt(world, intent, method, "succeeded", authenticated=authenticated)

@@ -1,8 +1,8 @@
 """Charges: made by confirming payment intents; the API to create them directly is legacy."""
 
+from stripe_simulator.cards import methods
 from stripe_simulator.money import checked_charge, checked_currency
 from stripe_simulator.payments import charging, intent
-from stripe_simulator.resources import payment_methods
 from stripe_simulator.router import route
 from stripe_simulator.values import Json
 from stripe_simulator.wire.errors import invalid, missing_param
@@ -23,17 +23,17 @@ def create(call: Call) -> Json:
             raise missing_param(name)
     currency = checked_currency(call["currency"])
     checked_charge(call["amount"], currency)
-    method = payment_methods.make(call.world, {"card": {"token": call["source"]}}, "source")
+    method = methods.make(call.world, {"card": {"token": call["source"]}}, "source")
     call.world.store.hide(method["id"], used=True)
     terms = intent.build(
         {"amount": call["amount"], "currency": currency, "capture_method": _capture_method(call)}
         | {name: call[name] for name in _PASSED_ON if name in call.params},
         call.world.now(),
     )
-    decline = payment_methods.test_card(call.world, method).decline
+    decline = methods.test_card(call.world, method).decline
     body = charging.charge(call.world, terms | {"id": None}, method, decline=decline, authenticated=False)
     if decline:
-        raise payment_methods.card_error(decline, charge=body["id"])
+        raise methods.card_error(decline, charge=body["id"])
     return body
 
 

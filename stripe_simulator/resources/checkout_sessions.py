@@ -24,8 +24,7 @@ _HALF_HOUR, _DAY = 1800, 86_400
 @route("POST", _URL, "checkout.SessionCreateParams")
 def create(call: Call) -> Json:
     _check(call)
-    if call.get("customer"):
-        existing_customer(call.world, call["customer"])
+    customer = existing_customer(call.world, call["customer"]) if call.get("customer") else {}
     paying = call["mode"] == "payment"
     items = lines.build_all(call.world, call["line_items"]) if paying else []
     currency = items[0]["currency"] if items else call.get("currency")
@@ -42,6 +41,7 @@ def create(call: Call) -> Json:
     world = call.world
     session = build(
         call.params,
+        email=call.get("customer_email") or customer.get("email"),
         currency=checked_currency(currency) if currency else None,
         totals=totals,
         now=world.now(),

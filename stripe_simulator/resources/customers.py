@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from stripe_simulator.money import checked_currency
-from stripe_simulator.resources import payment_methods, tax_ids
+from stripe_simulator.cards import methods
+from stripe_simulator.resources import tax_ids
 from stripe_simulator.router import route
 from stripe_simulator.values import Json, new_id, random_text
 from stripe_simulator.wire.errors import StripeError, missing_object
@@ -74,7 +74,7 @@ def create(call: Call) -> Json:
     default = customer["invoice_settings"]["default_payment_method"]
     call.world.put(customer)
     if card_id:
-        payment_methods.attach_to(call.world, card_id, customer["id"])
+        methods.attach_to(call.world, card_id, customer["id"])
     if default:
         customer["invoice_settings"]["default_payment_method"] = _own_method(
             call.world, default, customer["id"]
@@ -89,7 +89,7 @@ def create(call: Call) -> Json:
 def _own_method(world: World, method_id: str, customer_id: str) -> str:
     """The id, once the payment method is known to be the customer's."""
     param = "invoice_settings[default_payment_method]"
-    method = payment_methods.referenced(world, method_id, param)
+    method = methods.referenced(world, method_id, param)
     if method["customer"] != customer_id:
         raise StripeError(
             f"The customer does not have a payment method with the ID {method_id}. The payment method must "
@@ -166,17 +166,6 @@ def retrieve_payment_method(call: Call) -> Json:
     if method["customer"] != customer["id"]:
         raise missing_object("PaymentMethod", method["id"], param="payment_method")
     return method
-
-
-def default_method(customer: Json) -> str | None:
-    chosen: str | None = customer["invoice_settings"]["default_payment_method"]
-    return chosen
-
-
-def set_currency(world: World, customer: Json, currency: str) -> None:
-    """A customer's currency is that of the first thing billed to them."""
-    if not customer["currency"]:
-        world.put(customer | {"currency": checked_currency(currency)})
 
 
 @includable("customer", "tax_ids")

@@ -1,8 +1,8 @@
 """Disputes: opened by the published test cards, decided by the published evidence texts."""
 
+from stripe_simulator.cards.methods import test_card
 from stripe_simulator.jobs import job
 from stripe_simulator.payments import balance
-from stripe_simulator.resources.payment_methods import test_card
 from stripe_simulator.router import route
 from stripe_simulator.values import Json, new_id
 from stripe_simulator.wire.errors import invalid

@@ -1,11 +1,11 @@
 """Payment intents."""
 
+from stripe_simulator.cards import methods
 from stripe_simulator.jobs import job
 from stripe_simulator.money import checked_charge, checked_currency
 from stripe_simulator.payments import charging
 from stripe_simulator.payments.confirmation import Terms, check_owner, confirm
 from stripe_simulator.payments.intent import OPEN, automatic_methods, build, method_options, unexpected_state
-from stripe_simulator.resources import payment_methods
 from stripe_simulator.resources.customers import existing as existing_customer
 from stripe_simulator.router import route
 from stripe_simulator.values import Json
@@ -34,7 +34,7 @@ def start(world: World, params: Json) -> Json:
     method = _method(world, params)
     if method:
         check_owner(intent, method)
-        payment_methods.check_unused(world, method)
+        methods.check_unused(world, method)
         intent |= {"payment_method": method["id"], "status": "requires_confirmation"}
     world.put(intent)
     unconfirmed = (
@@ -46,9 +46,9 @@ def start(world: World, params: Json) -> Json:
 
 def _method(world: World, params: Json) -> Json | None:
     if params.get("payment_method_data"):
-        return payment_methods.make(world, params["payment_method_data"], "payment_method_data[card]")
+        return methods.make(world, params["payment_method_data"], "payment_method_data[card]")
     if params.get("payment_method"):
-        return payment_methods.referenced(world, params["payment_method"])
+        return methods.referenced(world, params["payment_method"])
     return None
 
 
@@ -138,7 +138,7 @@ def _updated(call: Call, intent: Json) -> Json:
     method = _method(call.world, call.params)
     if method:
         check_owner(after, method)
-        payment_methods.check_unused(call.world, method)
+        methods.check_unused(call.world, method)
         after |= {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}
     return call.world.put(after)
 

@@ -1,7 +1,7 @@
 """`/v1/payment_pages/{session}`: how Stripe's command-line tool pays a Checkout session by itself."""
 
+from stripe_simulator.cards import methods
 from stripe_simulator.checkout import completion
-from stripe_simulator.resources import payment_methods
 from stripe_simulator.router import route
 from stripe_simulator.values import Json
 from stripe_simulator.wire.errors import invalid, missing_param
@@ -23,7 +23,7 @@ def confirm(call: Call) -> Json:
     expected = call.get("expected_amount")
     if expected is not None and expected != str(session["amount_total"]):
         raise invalid("The amount of this session has changed.", param="expected_amount")
-    method = payment_methods.referenced(call.world, call["payment_method"])
+    method = methods.referenced(call.world, call["payment_method"])
     email = method["billing_details"]["email"]
     completion.submit(call.world, session, method, email=email)
     return retrieve(call)

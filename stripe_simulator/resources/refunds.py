@@ -1,9 +1,9 @@
 """Refunds. The published test cards decide whether one fails later or waits."""
 
 from stripe_simulator import money
+from stripe_simulator.cards.methods import test_card
 from stripe_simulator.jobs import job
 from stripe_simulator.payments import balance
-from stripe_simulator.resources.payment_methods import test_card
 from stripe_simulator.router import route
 from stripe_simulator.values import Json, new_id
 from stripe_simulator.wire.errors import StripeError, invalid, invalid_integer

@@ -1,9 +1,9 @@
 """Setup intents and the attempts at them."""
 
+from stripe_simulator.cards import methods
 from stripe_simulator.payments.confirmation import Terms, check_owner
 from stripe_simulator.payments.intent import OPEN, unexpected_state
 from stripe_simulator.payments.setup import build, confirm, method_options
-from stripe_simulator.resources import payment_methods
 from stripe_simulator.resources.customers import existing as existing_customer
 from stripe_simulator.router import route
 from stripe_simulator.values import Json
@@ -35,13 +35,13 @@ def create(call: Call) -> Json:
 
 def _with_method(call: Call, intent: Json) -> Json:
     if call.get("payment_method_data"):
-        method = payment_methods.make(call.world, call["payment_method_data"], "payment_method_data[card]")
+        method = methods.make(call.world, call["payment_method_data"], "payment_method_data[card]")
     elif call.get("payment_method"):
-        method = payment_methods.referenced(call.world, call["payment_method"])
+        method = methods.referenced(call.world, call["payment_method"])
     else:
         return intent
     check_owner(intent, method)
-    payment_methods.check_unused(call.world, method)
+    methods.check_unused(call.world, method)
     return intent | {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}
 
 

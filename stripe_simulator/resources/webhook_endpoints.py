@@ -5,7 +5,7 @@ from stripe_simulator.values import Json, new_id, random_text
 from stripe_simulator.wire.errors import invalid
 from stripe_simulator.wire.merging import merged_metadata, new_metadata
 from stripe_simulator.wire.paging import page
-from stripe_simulator.world import Call
+from stripe_simulator.world import Call, World
 
 _URL = "/v1/webhook_endpoints"
 
@@ -72,3 +72,16 @@ def _check_url(url: str) -> None:
             param="url",
             code="url_invalid",
         )
+
+
+_MADE_BY = "simulator"
+
+
+def register_default(world: World, url: str, secret: str) -> None:
+    """The endpoint given to the simulator itself: made once, then pointed to the newest URL and secret."""
+    hidden = {"secret": secret, "made_by": _MADE_BY}
+    for endpoint in world.store.find("webhook_endpoint"):
+        if world.store.hidden(endpoint["id"]).get("made_by") == _MADE_BY:
+            world.put(endpoint | {"url": url}, hidden=hidden)
+            return
+    world.put(build({"url": url, "enabled_events": ["*"]}, world.now()), hidden=hidden)

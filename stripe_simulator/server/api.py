@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from stripe_simulator.wire.validate import typed
 from stripe_simulator.world import Call, World
 
 _LOG_KEEPS = 50_000
+_VERSION = re.compile(r"\d{4}-\d{2}-\d{2}(\.[a-z_]+)?(;.*)?", re.ASCII)
 
 
 @dataclass
@@ -66,6 +68,7 @@ class Api:
             headers |= {"idempotency-key": key, "original-request": request_id}
         try:
             authenticate(request.headers.get("authorization"))
+            _check_version(headers["stripe-version"])
             if fault and (refusal := fault.refusal()):
                 raise refusal
             form_text = _form_text(request)
@@ -152,6 +155,12 @@ class Api:
             )
 
 
+def _check_version(version: str) -> None:
+    """Any well-formed version is taken; the objects have the shape of the simulator's own."""
+    if not _VERSION.fullmatch(version):
+        raise invalid(f"Invalid Stripe API version: {version}")
+
+
 def _form_text(request: Request, *, strict: bool = True) -> str:
     """The form as sent: the body of a POST, the query of anything else."""
     if request.method != "POST":
@@ -175,4 +184,4 @@ def _failed(error: StripeError, request_id: str, now: int, headers: dict[str, st
 
 
 def _dump(body: Json) -> str:
-    return json.dumps(body, indent=2)
+    return json.dumps(body)

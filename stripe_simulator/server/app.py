@@ -8,8 +8,8 @@ from pathlib import Path
 
 from stripe_simulator import jobs, resources
 from stripe_simulator.delivery.courier import Courier
-from stripe_simulator.endpoints import register_default
 from stripe_simulator.hosted.pages import Pages
+from stripe_simulator.resources.webhook_endpoints import register_default
 from stripe_simulator.server.api import Api
 from stripe_simulator.server.control import Control
 from stripe_simulator.server.messages import Receive, Reply, Request, Scope, Send, read, write

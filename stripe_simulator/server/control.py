@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl
 
 from stripe_simulator import faults
 from stripe_simulator.delivery import queue
-from stripe_simulator.endpoints import register_default
+from stripe_simulator.resources.webhook_endpoints import register_default
 from stripe_simulator.server.messages import Reply, Request
 from stripe_simulator.values import Json
 from stripe_simulator.world import World

@@ -13,7 +13,7 @@ _COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 def page(call: Call, kind: str, url: str, /, **equals: Any) -> Json:
     """The list object of `kind`, filtered by the fields that are not None (`a__b` is `b` of the hash `a`).
 
-    A list as value means any of its patterns (SQL LIKE).
+    A list as value means any of them; one with `%` is a pattern.
     """
     where, values = ["kind = ?"], [kind]
     for name, value in equals.items():
@@ -33,7 +33,9 @@ def page(call: Call, kind: str, url: str, /, **equals: Any) -> Json:
 def _filter(name: str, value: Any, where: list[str], values: list[Any]) -> None:
     field = f"json_extract(body, '$.{name.replace('__', '.')}')"
     if isinstance(value, list):
-        where.append(f"({' OR '.join([f'{field} LIKE ?'] * len(value))})")
+        where.append(
+            f"({' OR '.join(f'{field} LIKE ?' if '%' in item else f'{field} = ?' for item in value)})"
+        )
         values.extend(value)
     else:
         where.append(f"{field} = ?")

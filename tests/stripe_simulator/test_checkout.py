@@ -47,6 +47,7 @@ def test_paying_completes_the_session(
         payment_intent_data={"setup_future_usage": "off_session", "metadata": {"payment": "pay_1"}},
     )
     assert (session.status, session.payment_status, session.payment_intent) == ("open", "unpaid", None)
+    assert plain(session)["customer_details"]["email"] == "ada@example.com"
     assert paid(simulator.pay(page_of(session)), session)
     done = found(client, session, "payment_intent.latest_charge", "line_items")
     assert (done["status"], done["payment_status"], done["url"]) == ("complete", "paid", None)

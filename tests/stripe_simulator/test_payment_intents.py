@@ -298,6 +298,13 @@ def test_a_card_used_once_without_a_customer_is_used_up(client: stripe.StripeCli
         pay(client, payment_method=card.id)
 
 
+def test_a_declined_card_is_not_used_up(client: stripe.StripeClient) -> None:
+    card = client.v1.payment_methods.create({"type": "card", "card": {"token": "tok_chargeDeclined"}})
+    for _ in range(2):
+        with pytest.raises(stripe.CardError):
+            pay(client, payment_method=card.id)
+
+
 def test_intents_are_found_by_metadata(client: stripe.StripeClient, customer: stripe.Customer) -> None:
     wanted = pay(client, payment_method="pm_card_visa", metadata={"payment": "pay_1"})
     pay(client, payment_method="pm_card_visa", metadata={"payment": "pay_2"})

@@ -38,6 +38,8 @@ def test_headers_name_the_request_and_the_version(simulator: Simulator) -> None:
     assert answer.headers["stripe-version"] == "2026-08-26.dahlia"
     older = simulator.http.get("/v1/customers", headers=BEARER | {"Stripe-Version": "2025-01-27.acacia"})
     assert older.headers["stripe-version"] == "2025-01-27.acacia"
+    wrong = simulator.http.get("/v1/customers", headers=BEARER | {"Stripe-Version": "newest"})
+    assert wrong.json()["error"]["message"] == "Invalid Stripe API version: newest"
 
 
 @pytest.mark.parametrize("path", ["/v1/nonsense", "/v1/customers/", "/v1/customers/cus_1/nonsense", "/v1/"])
