@@ -15,6 +15,7 @@ from django.db.models import F
 from django.utils.timezone import now
 
 from billing.models import OutboxMessage
+from billing.nudges import nudge
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ def put(*, kind: str, key: str, payload: Payload) -> None:
     OutboxMessage.objects.bulk_create(
         [OutboxMessage(kind=kind, key=key, payload=payload)], ignore_conflicts=True
     )
+    transaction.on_commit(lambda: nudge("billing.relay_outbox"))
 
 
 def relay(limit: int = 200) -> int:

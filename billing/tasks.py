@@ -1,20 +1,13 @@
-"""Background work: a name, an id, one service call. Lost tasks only delay: the sweeps find what is
-unfinished.
-"""
+"""Background work: a name, an id, one service call. A lost task only delays: the sweeps find what is left."""
 
-import logging
 import uuid
 from datetime import timedelta
-from typing import Any
 
-from celery import Task, shared_task
-from django.db import transaction
+from celery import shared_task
 from django.utils.timezone import now
 
 from billing import outbox
 from billing.services import auto_recharge, charges, inbox, payments
-
-log = logging.getLogger(__name__)
 
 
 @shared_task(name="billing.recharge", ignore_result=True)
@@ -53,17 +46,3 @@ def relay_outbox() -> None:
 def expire_charges() -> None:
     """Give back what is held for requests that nobody has settled in time."""
     charges.expire_due()
-
-
-def nudge(task: "Task[..., None]", *arguments: Any) -> None:
-    """Start a task once the current transaction is committed. A broker that is down costs time, never the
-    request.
-    """
-
-    def start() -> None:
-        try:
-            task.apply_async(arguments, retry=False)
-        except Exception:
-            log.warning("broker not reached; the sweep will do %s", task.name)
-
-    transaction.on_commit(start)

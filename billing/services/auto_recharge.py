@@ -18,7 +18,7 @@ from django.db.models import F, Q, Sum
 from django.utils.timezone import now
 
 from accounts.models import BillingAccount, User
-from billing import outbox
+from billing import nudges, outbox
 from billing.errors import InvalidRequest, InvalidState, ServiceUnavailable
 from billing.gateways import gateway
 from billing.gateways.protocol import GatewayError
@@ -240,6 +240,11 @@ def _wait_for(payment: Payment) -> bool:
         time.sleep(next(pauses, POLL_SECONDS[-1]))
         status = Payment.objects.values_list("status", flat=True).get(pk=payment.pk)
     return status == Status.SUCCEEDED
+
+
+def nudge(account_id: uuid.UUID) -> None:
+    """Have the worker look at an account that fell below its threshold; call it after the commit."""
+    nudges.nudge("billing.recharge", str(account_id))
 
 
 def run_due(limit: int = 200) -> int:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import stripe
+
 from accounts.models import BillingAccount
 from billing.gateways import gateway
 from billing.ledger.models import Transaction
@@ -29,8 +31,10 @@ def bought(account: BillingAccount, simulator: Simulator, card: str = "424242424
 
 def refund(simulator: Simulator, payment: Payment, cents: int | None = None) -> str:
     """Refunded in Stripe's dashboard."""
-    amount = {} if cents is None else {"amount": cents}
-    made = simulator.client().v1.refunds.create({"payment_intent": payment.stripe_intent_id or "", **amount})  # type: ignore[typeddict-item]
+    params: stripe.params.RefundCreateParams = {"payment_intent": payment.stripe_intent_id or ""}
+    if cents is not None:
+        params["amount"] = cents
+    made = simulator.client().v1.refunds.create(params)
     return made.id
 
 
@@ -126,8 +130,8 @@ def test_a_dispute_takes_nothing_until_it_is_lost_then_leaves_a_debt(
 def test_a_refund_of_a_payment_that_is_not_ours_is_left_alone(
     account: BillingAccount, payments_at: Simulator
 ) -> None:
-    stripe = payments_at.client().v1
-    intent = stripe.payment_intents.create(
+    client = payments_at.client().v1
+    intent = client.payment_intents.create(
         {
             "amount": 500,
             "currency": "usd",
@@ -136,6 +140,6 @@ def test_a_refund_of_a_payment_that_is_not_ours_is_left_alone(
             "confirm": True,
         }
     )
-    made = stripe.refunds.create({"payment_intent": intent.id})
+    made = client.refunds.create({"payment_intent": intent.id})
     assert reversals.record_refund(made.id) is None
     assert not Reversal.objects.exists()
