@@ -27,6 +27,14 @@ def current_membership(request: HttpRequest) -> Membership | None:
     return next((member for member in mine if member.account_id.hex == chosen), mine[0] if mine else None)
 
 
+def membership_for_page(request: HttpRequest) -> Membership | None:
+    """The membership in view; who has none is first offered one (``account_needed``)."""
+    if not memberships(request) and isinstance(request.user, User):
+        account_needed.send(sender=User, user=request.user)
+        forget_memberships(request)
+    return current_membership(request)
+
+
 def current_account(request: HttpRequest) -> BillingAccount:
     """The account in view. Raises Http404 for somebody who is a member of none."""
     membership = current_membership(request)
@@ -51,13 +59,5 @@ def forget_memberships(request: HttpRequest) -> None:
 
 
 def _read(user: User) -> list[Membership]:
-    found = _open(user)
-    if not found:
-        account_needed.send(sender=User, user=user)
-        found = _open(user)
-    return found
-
-
-def _open(user: User) -> list[Membership]:
     members = Membership.objects.filter(user=user, account__status=BillingAccount.Status.ACTIVE)
     return list(members.select_related("account").order_by("pk"))

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts.current import current_membership
+from accounts.current import membership_for_page
 from accounts.models import Membership, Role, User
 
 Capability = Literal["view", "pay", "manage_billing", "manage_keys", "manage_team"]
@@ -57,7 +57,7 @@ def require(capability: Capability) -> Callable[[View[P]], View[P]]:
         def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return to_sign_in(request)
-            membership = current_membership(request)
+            membership = membership_for_page(request)
             if membership is None:
                 raise Http404("No billing account")
             if not allows(membership.role, capability):

@@ -3,7 +3,7 @@
 import threading
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from accounts import members
 from accounts.errors import LastOwner
@@ -38,23 +38,25 @@ def test_two_owners_stepping_down_at_once_leave_one(
 ) -> None:
     account = make_account(owner=make_user())
     Membership.objects.create(account=account, user=make_user(), role=Role.OWNER)
-    start, refused = threading.Barrier(2), []
+    first, second = account.memberships.order_by("pk")
+    refused = []
 
-    def go(member: Membership) -> None:
-        start.wait()
+    def go() -> None:
         try:
-            step_down(member)  # type: ignore[operator]
+            step_down(second)  # type: ignore[operator]
         except LastOwner:
-            refused.append(member)
+            refused.append(second)
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=go, args=[member]) for member in account.memberships.all()]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(refused) == 1
+    other = threading.Thread(target=go)
+    with transaction.atomic():
+        step_down(first)  # type: ignore[operator]
+        other.start()
+        other.join(timeout=0.5)
+        assert other.is_alive(), "the second waits until the first is decided"
+    other.join()
+    assert refused == [second]
     assert account.memberships.filter(role=Role.OWNER).count() == 1
 
 
@@ -133,3 +135,18 @@ def test_a_closed_account_is_not_shown(
     make_account("Open", owner=me)
     BillingAccount.objects.filter(pk=closed.pk).update(status=BillingAccount.Status.CLOSED)
     assert "Members of Open" in sign_in(me).get("/team").content.decode()
+
+
+@pytest.mark.usefixtures("ads")
+def test_who_has_no_account_gets_one_on_the_first_page(make_user: MakeUser, sign_in: SignIn) -> None:
+    me = make_user(company="Analytical")
+    assert "Members of Analytical" in sign_in(me).get("/team").content.decode()
+    assert BillingAccount.objects.get().opened_for == me
+
+
+@pytest.mark.usefixtures("ads")
+def test_working_in_the_admin_opens_no_account(make_user: MakeUser, sign_in: SignIn) -> None:
+    client = sign_in(make_user(is_staff=True, is_superuser=True))
+    assert client.get("/admin/").status_code == 200
+    assert client.get("/accounts/2fa/").status_code == 200
+    assert not BillingAccount.objects.exists()

@@ -1,6 +1,7 @@
 """Signing up, confirming, signing in and out, resetting: what happens, and what nobody can learn."""
 
 import re
+import threading
 from collections.abc import Iterable
 
 import pytest
@@ -118,6 +119,26 @@ def test_signing_up_does_not_say_who_has_an_account(
         "Confirm your email address",
     ]
     assert User.objects.filter(email="ada@example.com").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_sign_ups_at_once_with_one_address_make_one_person(ads: None) -> None:
+    start, answers = threading.Barrier(4), []
+
+    def sign_up() -> None:
+        start.wait()
+        response = Client().post("/accounts/signup/", SIGN_UP)
+        answers.append((response.status_code, response.get("Location")))
+        connection.close()
+
+    threads = [threading.Thread(target=sign_up) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == [(302, "/accounts/confirm-email/")] * 4
+    assert User.objects.count() == 1
+    assert BillingAccount.objects.count() == 1
 
 
 @pytest.mark.parametrize(
