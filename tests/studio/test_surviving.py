@@ -12,6 +12,8 @@ import pytest
 from tests.client.stand_in import CUSTOMER_KEY, StandIn
 from tests.studio.running import StudioProcess, wait_until
 
+pytestmark = pytest.mark.slow
+
 IMAGE = {"model": "m", "prompt": "p"}
 
 
