@@ -34,8 +34,11 @@ def once(
 
     ``atomic``: its effect and the record of its answer are committed together; not for what calls Stripe.
     """
+    owner = caller(request).key_id
+    if owner is None:
+        raise ValueError("whoever calls has a key")
     result = idempotency.run_once(
-        caller(request).key_id,
+        owner,
         key_header(request),
         fingerprint(request),
         lambda: Answer(200, operation()),

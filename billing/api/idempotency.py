@@ -102,7 +102,7 @@ def _claimed(owner: uuid.UUID, key: str, digest: str, started: datetime) -> bool
             " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
             [owner, key, digest, started],
         )
-        return cursor.rowcount == 1
+        return bool(cursor.rowcount == 1)
 
 
 def _taken_over(first: IdempotencyRecord, started: datetime) -> bool:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Q
 
 from billing.ledger import balances
+from billing.ledger.errors import NoSuchAccount
 from billing.ledger.models import Charge, Transaction
 from billing.models import AutoRecharge
 from billing.selectors import cursors
@@ -49,7 +50,7 @@ def standing(account_id: uuid.UUID) -> Row:
         cursor.execute(STANDING_SQL, [account_id])
         row: Row | None = cursor.fetchone()
     if row is None:
-        raise balances.NoSuchAccount(str(account_id))
+        raise NoSuchAccount(str(account_id))
     return row
 
 

@@ -58,7 +58,8 @@ def test_five_hundred_at_once(ann: Payer, studio: Api) -> None:
 
 
 def test_not_none_and_not_more(ann: Payer, studio: Api) -> None:
-    for charges in ([], [work(ann)] * 501, None, {}, "x"):
+    wrong: tuple[object, ...] = ([], [work(ann)] * 501, None, {}, "x")
+    for charges in wrong:
         assert studio.post(PATH, {"charges": charges}).status == 422
     assert studio.post(PATH, [work(ann)]).status == 422
     assert not Charge.objects.exists()

@@ -7,7 +7,6 @@ import pytest
 from django.db import OperationalError
 from django.test import Client, override_settings
 
-from billing.api import account_views
 from billing.api.document import document, operations
 from billing.throttle import Rate, Throttle, throttle
 from tests.billing.api.conftest import Api, Payer
@@ -56,7 +55,7 @@ def test_what_nobody_expected_is_a_500_without_its_reason(ann: Payer, monkeypatc
     def broken(*_: object) -> None:
         raise RuntimeError("the password is hunter2")
 
-    monkeypatch.setattr(account_views.selectors, "standing", broken)
+    monkeypatch.setattr("billing.selectors.api.standing", broken)
     reply = ann.api.get("/v1/balance")
     assert (reply.status, reply.code) == (500, "internal_error")
     assert reply.headers["Content-Type"] == "application/problem+json"
@@ -68,7 +67,7 @@ def test_a_database_out_of_reach_is_a_503(ann: Payer, monkeypatch: Any) -> None:
     def away(*_: object) -> None:
         raise OperationalError("server closed the connection unexpectedly")
 
-    monkeypatch.setattr(account_views.selectors, "standing", away)
+    monkeypatch.setattr("billing.selectors.api.standing", away)
     reply = ann.api.get("/v1/balance")
     assert (reply.status, reply.code) == (503, "service_unavailable")
     assert reply.headers["Retry-After"] == "1"
