@@ -120,7 +120,9 @@ def _step(world: World, node: Json, steps: list[str], path: str) -> Json:
     if rest and f"{name}.{rest[0]}" in allowed:
         return node | {name: _nested(world, node.get(name), rest, path)}
     nested = node.get(name)
-    if rest and (kind, f"{name}.{rest[0]}") in _INCLUDABLE and isinstance(nested, dict):
+    if rest and (kind, f"{name}.{rest[0]}") in _INCLUDABLE:
+        if not isinstance(nested, dict):
+            return node  # null here, as total_details in setup mode: nothing to show more of
         return node | {name: nested | {rest[0]: _INCLUDABLE[kind, f"{name}.{rest[0]}"](world, node)}}
     if rest and isinstance(nested, dict) and "object" in nested:
         return node | {name: _walk(world, nested, rest, path)}
