@@ -53,6 +53,7 @@ def test_a_customer_key_relabelled_as_service_key_is_noticed() -> None:
         "é" * 42,
         "bpk_" + "٣" * 38,
     ],
+    ids=["nothing", "prefix", "short", "long", "space", "newline", "capitals", "accents", "other digits"],
 )
 def test_what_has_not_the_form_of_a_key_is_refused(text: str) -> None:
     assert not keys.well_formed(text)
