@@ -18,7 +18,7 @@ Document = dict[str, Any]
 def to_document(item: Item) -> Document:
     """The item as JSON values, decimals as plain strings, defaults left out."""
     plain = _plain(_ITEMS.dump_python(item, exclude_defaults=True))
-    assert isinstance(plain, dict)  # noqa: S101  an item is a mapping
+    assert isinstance(plain, dict)  # an item is a mapping
     return plain
 
 

@@ -72,6 +72,12 @@ def store_profile(
     return Stored(tuple(changes), tuple(published))
 
 
+def make_default(profile_slug: str) -> None:
+    """Make this the profile of accounts that sign up. Raises Profile.DoesNotExist."""
+    with transaction.atomic():
+        _become_default(Profile.objects.select_for_update().get(slug=profile_slug), wanted=True)
+
+
 def publish(book: PriceBook, *, effective_at: datetime | None = None) -> PriceBook:
     """Put a draft into force from ``effective_at`` (now by default); it never changes again.
 

@@ -166,7 +166,7 @@ def _load(token: UUID | None, known: Mapping[UUID, PureBook]) -> Snapshot:
                 continue
             mine = terms_of(profile, profile.plans.all(), lists)
             default = profile.slug if profile.is_default else default
-            for row in lists:
+            for row in profile.price_lists.all():  # one that is switched off may still have open holds
                 published = row.books.filter(status=PriceBook.Status.PUBLISHED).select_related("price_list")
                 ordered = list(published.order_by("effective_at", "version"))
                 if ordered:

@@ -187,7 +187,7 @@ def facts(charge_id: uuid.UUID) -> Facts:
 def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishRequest:
     """Price what was delivered by the price book of the moment of authorization; a given cost overrides.
 
-    With neither outputs nor cost the work is taken as delivered as asked. Raises InvalidRequest.
+    With neither outputs nor cost the work is taken as delivered as asked. Raises InvalidRequest, NotOffered.
     """
     lines: list[dict[str, str]] | None = None
     if result.cost is not None:
@@ -200,6 +200,8 @@ def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishReque
             priced = engine.effective(
                 book, charge.model, charge.operation, charge.parameters, result.outputs or {}
             )
+        except pricing.NotOffered as error:
+            raise NotOffered(str(error)) from error
         except pricing.InvalidParameter as error:
             raise _invalid("outputs", error) from error
         cost, lines = priced.micros, priced.lines_json()

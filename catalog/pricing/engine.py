@@ -37,7 +37,8 @@ def estimate(
     mine, item = _offers(book, item, discounts)
     values = item.parameters.of_request(parameters)
     parts = pipelines.estimated(item, values) if item.phases else (item.rate.price(values),)
-    return _quote(book, item, values, parts, mine, exact=False)
+    asked = item.parameters.asked(parameters, values)
+    return _quote(book, item, values, asked, parts, mine, exact=False)
 
 
 def effective(
@@ -64,7 +65,7 @@ def effective(
     else:
         values = item.parameters.of_outputs(parameters, outputs)
         parts = (item.rate.price(values),)
-    return _quote(book, item, values, parts, mine, exact=True)
+    return _quote(book, item, values, values, parts, mine, exact=True)
 
 
 def _offers(
@@ -84,6 +85,7 @@ def _quote(
     book: PriceBook,
     item: CompiledItem,
     values: Values,
+    asked: Values,
     parts: tuple[Priced, ...],
     discounts: tuple[Discount, ...],
     *,
@@ -129,7 +131,7 @@ def _quote(
         gate=item.gate(tier, values),
         unit=book.unit,
         requires_confirmation=spec.confirm,
-        parameters=values,
+        parameters=asked,
     )
 
 

@@ -136,6 +136,13 @@ class Parameters:
         merged = {**{name: value for name, value in values.items() if name in asked}, **told}
         return self._filled(merged)
 
+    def asked(self, given: Mapping[str, object], values: Values) -> Values:
+        """Of the values what the request said or left to a default; what others imply follows them anew."""
+        if not self._implied:
+            return values
+        implied = {name for name, _ in self._implied if name not in given}
+        return {name: value for name, value in values.items() if name not in implied}
+
     def _checked(
         self, given: Mapping[str, object], checks: dict[str, Check], defaults: bool = True
     ) -> Values:

@@ -88,7 +88,7 @@ def _passed(phase: CompiledPhase, values: Values) -> Values:
 
 
 def _target(phase: CompiledPhase) -> tuple[CompiledItem, Mapping[str, object]]:
-    assert phase.target is not None and phase.spec.uses is not None  # noqa: S101, PT018  build_book set both
+    assert phase.target is not None and phase.spec.uses is not None  # noqa: PT018  build_book set both
     return phase.target, phase.spec.uses.parameters
 
 

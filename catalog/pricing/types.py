@@ -221,7 +221,7 @@ class Quote:
     """What a request should cost (estimate) or did cost (effective), in micros of the book's unit.
 
     ``low`` and ``high`` differ from ``micros`` only where the price is approximate. ``lines`` add up to
-    ``micros``. ``parameters`` are the request's, checked and with defaults filled in.
+    ``micros``. ``parameters`` are the request's, checked and with defaults filled in: what ``effective`` takes later.
     """
 
     micros: int

@@ -218,6 +218,19 @@ def test_an_implied_quantity_follows_its_parameter_until_one_is_given() -> None:
         estimate(priced, "m", "generate", {"resolution": "2K"})
 
 
+def test_what_a_quote_keeps_lets_the_outputs_imply_anew() -> None:
+    implied = Implied(by="resolution", values={"1K": Decimal(1), "4K": Decimal(16)})
+    size = ParameterSpec(
+        name="megapixels", type="number", max=Decimal(100), counts="megapixel", implied=implied
+    )
+    priced = book(item(Rate(price=Decimal("0.03"), per="megapixel"), parameters=(SIZE, size)))
+    kept = estimate(priced, "m", "generate", {}).parameters
+    assert kept == {"resolution": "1K"}
+    assert effective(priced, "m", "generate", kept, {}).micros == 30_000
+    assert effective(priced, "m", "generate", kept, {"resolution": "4K"}).micros == 480_000
+    assert effective(priced, "m", "generate", kept, {"megapixels": Decimal("0.5")}).micros == 15_000
+
+
 @pytest.mark.parametrize(
     ("field", "value", "message"),
     [

@@ -70,6 +70,15 @@ def test_default_moves_on_request() -> None:
     assert snapshot.current().default_profile == "images"
 
 
+def test_default_moves_without_storing_the_file_again() -> None:
+    load("ads")
+    load("images")
+    Profile.objects.filter(slug="images").update(name="Edited by staff")
+    services.make_default("images")
+    state = snapshot.current()
+    assert (state.default_profile, state.terms("images").name) == ("images", "Edited by staff")
+
+
 def test_a_dry_run_shows_the_changes_and_stores_nothing() -> None:
     text = load("ads", "--dry-run")
     assert "+ price standard static.generate: 5 per request" in text

@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts.keys import create_service_key
 from accounts.models import User
+from catalog import services
 from catalog.models import Profile
 from config.embedded.datadir import DataDir
 from config.embedded.up import STAFF
@@ -50,9 +51,13 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
 
     def _load_profiles(self, asked: str) -> None:
-        """The price lists. A default chosen in the admin stays, unless one is asked for."""
+        """The price lists that are not there yet: what staff edited since stays, and so does their default."""
         default = asked or ("" if Profile.objects.filter(is_default=True).exists() else PROFILES[0])
         for name in dict.fromkeys((*PROFILES, *filter(None, [default]))):
+            if Profile.objects.filter(slug=name).exists():
+                if name == default:
+                    services.make_default(name)
+                continue
             answer = StringIO()
             call_command("load_profile", name, default=name == default, json=True, stdout=answer)
             if json.loads(answer.getvalue())["changes"]:
