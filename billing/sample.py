@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from allauth.account.models import EmailAddress
 from django.db import connection, transaction
 from django.utils.timezone import now
 
@@ -59,7 +60,7 @@ def _create(cast: Cast, password: str, profile: str | None) -> BillingAccount:
     start = now() - timedelta(days=DAYS)
     _set_clock(start)
     user = User.objects.create_user(cast.email, password, name=cast.name)
-    user.emailaddress_set.create(email=cast.email, verified=True, primary=True)
+    EmailAddress.objects.create(user=user, email=cast.email, verified=True, primary=True)
     account = open_account(name=cast.name, email=cast.email, user=user, profile=profile)
     BillingAccount.objects.filter(pk=account.pk).update(created_at=start)
     _live(account, cast, start)

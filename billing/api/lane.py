@@ -1,8 +1,8 @@
 """The lane: a small ASGI function in front of Django for the requests that come thousands a second.
 
 It answers ``POST /v1/charges``, ``…/settle`` and ``…/void`` by the same functions as Django's views (parse, validate, price,
-ask the ledger, answer); only the ledger's call is shared by all requests that are waiting for it (``groups``). Everything else
-goes on to Django untouched. Measured against Django's own views in benchmarks/; CONTRIBUTING tells why it exists.
+ask the ledger, answer); only the ledger's call is shared by all requests that are waiting for it (``groups``). Everything
+else goes on to Django untouched. Measured against Django's own views in benchmarks/; CONTRIBUTING tells why it exists.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import psycopg
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
-from accounts.keys import digest
+from accounts.keys import digest, well_formed
 from billing.api import body, idempotency, problems, work
 from billing.api.auth import bearer, unknown_key
 from billing.api.groups import Group, Link
@@ -45,7 +45,10 @@ Answer = tuple[int, dict[str, Any], Headers]
 
 KEPT_FACTS: Final = 20_000
 POLL_SECONDS: Final = 5
-_FACTS_SQL: Final = "SELECT id, model, operation, parameters::text, price_book_id, amount, unit FROM ledger_charge WHERE id = %s"
+_FACTS_SQL: Final = (
+    "SELECT id, model, operation, parameters::text, price_book_id, amount, unit"
+    " FROM ledger_charge WHERE id = %s"
+)
 
 
 class Lane:
@@ -96,8 +99,8 @@ class Lane:
             return *problems.problem(refusal), problems.headers(refusal)
         except (psycopg.Error, OSError):
             logger.exception("the database did not answer %s", scope["path"])
-            refusal = ServiceUnavailable("The database is out of reach. Send the same request again shortly.")
-            return *problems.problem(refusal), problems.headers(refusal)
+            away = ServiceUnavailable("The database is out of reach. Send the same request again shortly.")
+            return *problems.problem(away), problems.headers(away)
         except Exception:
             request_id = secrets.token_hex(8)
             logger.exception("unexpected error %s in POST %s", request_id, scope["path"])
@@ -127,11 +130,7 @@ class Lane:
 
     async def _customer(self, asked: AuthorizeBody) -> Identity:
         if text := asked.customer.api_key:
-            known = (
-                await self._identity(digest(text), identities.BY_KEY_SQL)
-                if identities.well_formed(text)
-                else None
-            )
+            known = await self._identity(digest(text), identities.BY_KEY_SQL) if well_formed(text) else None
             return work.known_customer(known)
         account_id = parse_id("acct", asked.customer.account)
         return work.known_account(

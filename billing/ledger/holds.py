@@ -75,7 +75,8 @@ Outcome = dict[str, Any]
 
 def encode(requests: Sequence[PlaceRequest] | Sequence[FinishRequest]) -> str:
     """The call's argument; numbers the requests so that answers find their way back."""
-    for number, request in enumerate(requests):
+    numbered: Sequence[PlaceRequest | FinishRequest] = requests
+    for number, request in enumerate(numbered):
         request.i = number
     return orjson.dumps(requests, default=exact_json.number).decode()
 

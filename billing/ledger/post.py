@@ -72,5 +72,5 @@ def post(entries: Sequence[Entry]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT ledger_post(ARRAY(SELECT e FROM jsonb_populate_recordset(NULL::ledger_entry, %s) AS e))",
-            [Jsonb(rows)],
+            [Jsonb(rows)],  # type: ignore[list-item]  # the stubs know only the plainest parameters
         )

@@ -49,7 +49,8 @@ def from_row(row: tuple[Any, ...] | None) -> Identity | None:
     if row is None or row[8] <= 0:
         return None
     key_id, kind, account_id, *texts, valid_for = row
-    return Identity(key_id, kind, account_id, *(text or "" for text in texts), valid_for)
+    profile, plan, mode, unit, name = (text or "" for text in texts)
+    return Identity(key_id, kind, account_id, profile, plan, mode, unit, name, valid_for)
 
 
 class IdentityCache:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from allauth.account.models import EmailAddress
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.core.validators import validate_email
@@ -54,7 +55,7 @@ def provision(options: dict[str, Any]) -> tuple[BillingAccount, str]:
         raise CommandError(f"There is already a user {email}.")
     credits = _credits(options["credits"])
     user = User.objects.create_user(email, options["password"])
-    user.emailaddress_set.create(email=email, verified=True, primary=True)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     account = open_account(
         name=options["name"] or email.partition("@")[0],
         email=email,

@@ -133,7 +133,7 @@ def test_what_is_not_understood_is_refused(
         ({"account": "acct_"}, 404),
         ({"account": "12"}, 404),
     ],
-    ids=str,
+    ids=["unknown key", "mistyped key", "unknown account", "no digits", "no account"],
 )
 def test_a_customer_nobody_knows(ann: Payer, studio: Api, customer: dict[str, str], status: int) -> None:
     assert studio.post("/v1/charges", work(ann) | {"customer": customer}).status == status

@@ -3,14 +3,14 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
 
 from accounts.keys import create_service_key, revoke
 from accounts.models import ApiKey
-from billing.api.lane import Lane
+from billing.api.lane import App, Lane
 from billing.ledger import balances
 from billing.ledger.models import Charge, Transaction
 from billing.selectors import identities
@@ -36,9 +36,9 @@ def in_lane(studio: Api, session: Session) -> Any:
     """Run a session against the ASGI application with the studio's key."""
 
     async def run() -> Any:
-        lane = Lane(django_application, _dsn())
+        lane = Lane(cast(App, django_application), _dsn())
         headers = {"Authorization": f"Bearer {studio.key}"}
-        transport = httpx.ASGITransport(app=lane)  # type: ignore[arg-type]
+        transport = httpx.ASGITransport(app=lane)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://portal", headers=headers
         ) as client:
@@ -211,8 +211,8 @@ def test_a_revoked_key_gets_nothing_though_it_is_still_cached(ann: Payer, studio
 
 def test_a_database_that_is_gone_answers_503_and_never_a_false_success(ann: Payer, studio: Api) -> None:
     async def session() -> httpx.Response:
-        lane = Lane(django_application, "host=/nowhere dbname=none")
-        transport = httpx.ASGITransport(app=lane)  # type: ignore[arg-type]
+        lane = Lane(cast(App, django_application), "host=/nowhere dbname=none")
+        transport = httpx.ASGITransport(app=lane)
         async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
             headers = {"Authorization": f"Bearer {studio.key}"}
             return await client.post("/v1/charges", content=body_of(ann), headers=headers)

@@ -1,5 +1,7 @@
 """History is append-only and balanced, by the database itself."""
 
+from typing import Any
+
 import pytest
 from django.db import DatabaseError, connection, transaction
 
@@ -54,7 +56,12 @@ def test_a_balance_cannot_fall_below_what_is_held(open_account: OpenAccount) -> 
 
 def test_a_grant_with_the_same_business_key_is_given_once(open_account: OpenAccount) -> None:
     account = open_account()
-    give_once = {"source": "bonus", "kind": "bonus", "description": "Welcome", "key": "bonus:1"}
+    give_once: dict[str, Any] = {
+        "source": "bonus",
+        "kind": "bonus",
+        "description": "Welcome",
+        "key": "bonus:1",
+    }
     first = grants.add(account_id=account, micros=5 * CREDIT, **give_once)
     assert grants.add(account_id=account, micros=5 * CREDIT, **give_once).pk == first.pk
     assert standing(account) == (5, 0, 5)

@@ -105,7 +105,7 @@ def test_the_same_form_sent_twice_is_one_payment(payments_at: Simulator, browser
 
 def test_each_form_has_its_own_key(browser: Client) -> None:
     def key_in(html: str) -> str:
-        return re.findall(r'name="request_key" value="([^"]+)"', html)[0]
+        return str(re.findall(r'name="request_key" value="([^"]+)"', html)[0])
 
     pages = [browser.get("/credits/add").content.decode() for _ in range(2)]
     assert key_in(pages[0]) != key_in(pages[1])
