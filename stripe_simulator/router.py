@@ -19,9 +19,9 @@ class Route:
     params: Shape | None
     handler: Handler
 
-    def fill(self, value: Callable[[], str]) -> str:
-        """The path with a value at each placeholder."""
-        return re.sub(r"\{\w+\}", lambda _: value(), self.template)
+    def fill(self, value: Callable[[str], str]) -> str:
+        """The path with a value for each placeholder, by its name."""
+        return re.sub(r"\{(\w+)\}", lambda match: value(match[1]), self.template)
 
 
 _ROUTES: list[Route] = []

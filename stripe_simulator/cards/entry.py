@@ -36,12 +36,21 @@ def entered(given: Json, now: int, prefix: str = "card") -> EnteredCard:
     number = re.sub(r"[\s-]", "", given["number"])
     if not re.fullmatch(r"\d{12,19}", number, re.ASCII) or not passes_luhn(number):
         raise _refused("incorrect_number", "Your card number is incorrect.", "number")
-    year = _checked_expiry(int(given["exp_month"]), int(given["exp_year"]), now)
+    month = _number(given["exp_month"], "exp_month", "invalid_expiry_month", "month")
+    year = _number(given["exp_year"], "exp_year", "invalid_expiry_year", "year")
+    year = _checked_expiry(month, year, now)
     cvc = given.get("cvc")
     found = card(number)
     if cvc is not None and not re.fullmatch(r"\d{4}" if found.brand == "amex" else r"\d{3}", cvc, re.ASCII):
         raise _refused("invalid_cvc", "Your card's security code is invalid.", "cvc")
-    return EnteredCard(found, int(given["exp_month"]), year, cvc)
+    return EnteredCard(found, month, year, cvc)
+
+
+def _number(value: str | int, param: str, code: str, word: str) -> int:
+    """Tokens take the expiry as text, payment methods as a number."""
+    if not re.fullmatch(r"\d{1,4}", str(value), re.ASCII):
+        raise _refused(code, f"Your card's expiration {word} is invalid.", param)
+    return int(value)
 
 
 def from_token(token: str, now: int, param: str) -> EnteredCard:

@@ -34,7 +34,7 @@ def build(params: Json, now: int) -> Json:
         "marketing_features": params.get("marketing_features") or [],
         "metadata": new_metadata(params),
         "name": params["name"],
-        "package_dimensions": params.get("package_dimensions"),
+        "package_dimensions": _dimensions(params.get("package_dimensions")),
         "shippable": params.get("shippable"),
         "statement_descriptor": params.get("statement_descriptor"),
         "tax_code": params.get("tax_code"),
@@ -43,6 +43,11 @@ def build(params: Json, now: int) -> Json:
         "updated": now,
         "url": params.get("url"),
     }
+
+
+def _dimensions(given: Json | None) -> Json | None:
+    """Inches and ounces: the one place where the API has real numbers."""
+    return {name: float(value) for name, value in given.items()} if given else None
 
 
 @route("POST", _URL, "ProductCreateParams")

@@ -1,6 +1,7 @@
 """Whatever is asked, the answer is Stripe's: never a failure of the simulator itself."""
 
 import random
+import re
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
@@ -23,6 +24,7 @@ from tests.stripe_simulator.fixtures import API_KEY, Simulator
 from tests.stripe_simulator.test_checkout import start
 from tests.stripe_simulator.test_payment_intents import pay
 
+_NAME = re.compile(r"[a-z_]+")
 _NONSENSE = (
     "",
     "x",
@@ -40,6 +42,43 @@ _NONSENSE = (
     "🙂",
 )
 _DEEPEST = 3
+_LIKELY = {
+    "amount": "500",
+    "amount_to_capture": "500",
+    "billing_scheme": "per_unit",
+    "confirm": "true",
+    "currency": "usd",
+    "exp_month": "12",
+    "exp_year": "2034",
+    "limit": "3",
+    "mode": "payment",
+    "number": "4242424242424242",
+    "payment_method_types": "card",
+    "quantity": "2",
+    "query": "status:'succeeded'",
+    "source": "tok_visa",
+    "success_url": "http://shop.example/",
+    "token": "tok_visa",
+    "type": "card",
+    "unit_amount": "500",
+    "url": "http://shop.example/hook",
+    "value": "DE000000000",
+}
+_PREFIXES = {
+    "charge": "ch_",
+    "customer": "cus_",
+    "default_payment_method": "pm_",
+    "dispute": "du_",
+    "id": "",
+    "intent": "pi_",
+    "payment_intent": "pi_",
+    "payment_method": "pm_",
+    "price": "price_",
+    "product": "prod_",
+    "refund": "re_",
+    "session": "cs_",
+    "setup_intent": "seti_",
+}
 
 
 class Guess:
@@ -54,7 +93,7 @@ class Guess:
 
     def _hash(self, shape: Shape, prefix: str, depth: int) -> Iterator[tuple[str, str]]:
         for name, field in shape.fields().items():
-            wanted = 0.9 if field.required else 0.15 if depth == 0 else 0.3
+            wanted = 0.97 if field.required else 0.12 if depth == 0 else 0.2
             if self.random.random() < wanted:
                 path = f"{prefix}[{name}]" if prefix else name
                 yield from self._value(field.kind, path, depth)
@@ -71,11 +110,20 @@ class Guess:
         elif isinstance(kind, Mapping):
             yield f"{path}[key]", self.random.choice(_NONSENSE)
         else:
-            yield path, self._scalar(kind)
+            yield path, self._scalar(kind, _NAME.findall(path)[-1])
 
-    def _scalar(self, kind: Kind) -> str:
-        if self.random.random() < 0.1:
+    def identifier(self, name: str) -> str:
+        """Mostly one of the right kind."""
+        fitting = [known for known in self.ids if known.startswith(_PREFIXES.get(name, ""))]
+        return self.random.choice(fitting if fitting and self.random.random() < 0.9 else self.ids)
+
+    def _scalar(self, kind: Kind, name: str) -> str:
+        if self.random.random() < 0.05:
             return self.random.choice(_NONSENSE)
+        if name in _LIKELY and self.random.random() < 0.9:
+            return _LIKELY[name]
+        if name in _PREFIXES:
+            return self.identifier(name)
         if isinstance(kind, Choice):
             return self.random.choice(kind.values)
         if isinstance(kind, Flag):
@@ -114,7 +162,7 @@ def test_random_requests_to_every_operation_are_answered(clean_stripe: Simulator
     for route in router.all_routes():
         for _ in range(3):
             form = urlencode(guess.form(route.params)) if route.params else ""
-            path = route.fill(lambda: guess.random.choice(guess.ids))
+            path = route.fill(guess.identifier)
             answer: httpx.Response = clean_stripe.http.request(
                 route.method,
                 path,
