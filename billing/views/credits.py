@@ -163,8 +163,10 @@ def _page(
     context = _context(request, account, form, cards) | {"declined": declined, "changed": changed}
     if not wants_part(request):
         name = "add_credits"
+    elif request.method == "GET":
+        name = "_credits_dialog"
     else:
-        name = "_credits_dialog" if request.method == "GET" else "_credits_form"
+        name = "_credits_form"
     return render(request, f"billing/{name}.html", context, status=status)
 
 
