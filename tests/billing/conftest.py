@@ -11,11 +11,13 @@ from pytest_django import Settings
 
 from accounts.models import BillingAccount
 from billing.gateways import gateway
+from billing.services import reconciliation
 from billing.services.accounts import open_account as open_billing_account
 from catalog import snapshot
 from tests.stripe_simulator.fixtures import Simulator, clean_stripe, stripe_simulator
+from tests.stripe_types.fixtures import checked_stripe
 
-__all__ = ["clean_stripe", "stripe_simulator"]
+__all__ = ["checked_stripe", "clean_stripe", "stripe_simulator"]
 
 
 @pytest.fixture
@@ -34,8 +36,20 @@ def account(ads: None) -> BillingAccount:
 
 
 @pytest.fixture
-def payments_at(clean_stripe: Simulator, settings: Settings) -> Iterator[Simulator]:
-    """The portal talks to an empty simulator."""
+def images(ads: None) -> None:
+    """The catalog has profile ``images`` too: EUR, tax by Stripe, credits good for 12 months."""
+    call_command("load_profile", "images", verbosity=0, stdout=_Nowhere())
+    snapshot.refresh()
+
+
+@pytest.fixture
+def payments_at(
+    db: None, clean_stripe: Simulator, checked_stripe: Simulator, settings: Settings
+) -> Iterator[Simulator]:
+    """The portal talks to an empty simulator.
+
+    At the end of the test all that went over the wire was of Stripe's types, and the books are in order.
+    """
     settings.STRIPE_API_HOST = clean_stripe.base_url
     settings.STRIPE_ANSWER_SECONDS = 2
     before = stripe.api_base
@@ -45,6 +59,8 @@ def payments_at(clean_stripe: Simulator, settings: Settings) -> Iterator[Simulat
     clean_stripe.clear_faults()
     stripe.api_base = before
     gateway.cache_clear()
+    broken = [finding for finding in reconciliation.run() if finding.breaches]
+    assert not broken
 
 
 class _Nowhere:
