@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document, generated from the code, and the page that shows it."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, Final
@@ -110,7 +111,12 @@ def docs(request: HttpRequest) -> HttpResponseBase:
     """``GET /v1/docs``: the document as a page."""
     if request.method not in ("GET", "HEAD"):
         return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
-    context = {"sections": sections(), "problems": PROBLEMS, "base_url": settings.PORTAL_BASE_URL}
+    context = {
+        "sections": sections(),
+        "shapes": shapes(),
+        "problems": PROBLEMS,
+        "base_url": settings.PORTAL_BASE_URL,
+    }
     return render(request, "billing/api_docs.html", context)
 
 
@@ -122,6 +128,21 @@ def sections() -> list[tuple[str, list[dict[str, Any]]]]:
     for path, method, operation in operations(whole):
         shown.setdefault(operation["tags"][0], []).append(_shown(whole, path, method, operation))
     return list(shown.items())
+
+
+@lru_cache(maxsize=1)
+def shapes() -> list[dict[str, Any]]:
+    """What fields are made of: every schema that is part of another one."""
+    schemas = document()["components"]["schemas"]
+    parts = set(re.findall(r'"#/components/schemas/(\w+)"', orjson.dumps(schemas).decode()))
+    return [
+        {
+            "name": name,
+            "text": _prose(schemas[name].get("description", "").replace("``", "`")),
+            "fields": _fields(document(), schemas[name]),
+        }
+        for name in sorted(parts)
+    ]
 
 
 def _shown(whole: Mapping[str, Any], path: str, method: str, operation: dict[str, Any]) -> dict[str, Any]:
