@@ -23,7 +23,6 @@ from pathlib import Path
 
 import django
 import psutil
-import psycopg
 
 from config.embedded import ports, template
 from config.embedded.bootstrap import BASE_DIR
@@ -31,7 +30,12 @@ from config.embedded.postgres import Cluster, binaries
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
 HERE = Path(__file__).parent
-TUNING = {"shared_buffers": "2GB", "max_wal_size": "16GB", "synchronous_commit": "on", "checkpoint_timeout": "30min"}
+TUNING = {
+    "shared_buffers": "2GB",
+    "max_wal_size": "16GB",
+    "synchronous_commit": "on",
+    "checkpoint_timeout": "30min",
+}
 MODEL = "flux-2-pro"
 
 
@@ -53,10 +57,14 @@ CASES = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
-    parser.add_argument("--preload", type=int, default=200_000, help="charges in the ledger before the first round")
+    parser.add_argument(
+        "--preload", type=int, default=200_000, help="charges in the ledger before the first round"
+    )
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if shutil.which("wrk") is None:
@@ -104,7 +112,9 @@ def _fill(cluster: Cluster, folder: Path, preload: int) -> tuple[Path, str]:
             rows.write_row((_id("a000", 1), "service", None, "bench", "bps", "0000", digest(service), "now"))
             for number, key in enumerate(keys, 1):
                 account = _id("8000", number)
-                rows.write_row((_id("9000", number), "customer", account, "k", "bpk", "0000", digest(key), "now"))
+                rows.write_row(
+                    (_id("9000", number), "customer", account, "k", "bpk", "0000", digest(key), "now")
+                )
         connection.execute("SELECT bench_past(%s)", [preload])
         connection.execute("VACUUM ANALYZE")
     file = folder / "keys"
@@ -123,14 +133,27 @@ def _environment(cluster: Cluster) -> dict[str, str]:
 
 def _manage(cluster: Cluster, *command: str) -> None:
     subprocess.run(
-        [sys.executable, "manage.py", *command], cwd=BASE_DIR, env=_environment(cluster), check=True, capture_output=True
+        [sys.executable, "manage.py", *command],
+        cwd=BASE_DIR,
+        env=_environment(cluster),
+        check=True,
+        capture_output=True,
     )
 
 
 @contextmanager
 def _server(cluster: Cluster) -> Iterator[tuple[int, psutil.Process]]:
     port = ports.free()
-    command = ["-m", "uvicorn", "config.asgi:application", "--port", str(port), "--no-access-log", "--log-level", "warning"]
+    command = [
+        "-m",
+        "uvicorn",
+        "config.asgi:application",
+        "--port",
+        str(port),
+        "--no-access-log",
+        "--log-level",
+        "warning",
+    ]
     process = subprocess.Popen([sys.executable, *command], cwd=BASE_DIR, env=_environment(cluster))
     try:
         while not ports.listens(port):
@@ -168,7 +191,11 @@ def _wrk(case: Case, port: int, keys: Path, service: str, seconds: int) -> tuple
     command = ["wrk", "-t1", f"-c{case.connections}", f"-d{seconds}s", "-s", str(HERE / "load.lua")]
     target = [f"http://127.0.0.1:{port}", "--", service, str(keys), str(case.accounts)]
     done = subprocess.run(
-        [*command, *target], env={**os.environ, "BENCH_MODEL": MODEL}, capture_output=True, text=True, check=True
+        [*command, *target],
+        env={**os.environ, "BENCH_MODEL": MODEL},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found = json.loads(re.search(r"RESULT (.*)", done.stdout)[1])  # type: ignore[index]
     if found["errors"]:
@@ -178,7 +205,16 @@ def _wrk(case: Case, port: int, keys: Path, service: str, seconds: int) -> tuple
 
 def _pgbench(case: Case, cluster: Cluster, seconds: int) -> float:
     command = [str(binaries() / "pgbench"), "-n", "-M", "prepared", "-c", "8", "-j", "2", "-T", str(seconds)]
-    script = ["-D", f"accounts={case.accounts}", "-f", str(HERE / "pair.sql"), "-h", str(cluster.sockets), "-U", "portal"]
+    script = [
+        "-D",
+        f"accounts={case.accounts}",
+        "-f",
+        str(HERE / "pair.sql"),
+        "-h",
+        str(cluster.sockets),
+        "-U",
+        "portal",
+    ]
     done = subprocess.run([*command, *script, "bench"], capture_output=True, text=True, check=True)
     return float(re.search(r"tps = ([0-9.]+)", done.stdout)[1])  # type: ignore[index]
 
@@ -198,7 +234,9 @@ def _check(cluster: Cluster) -> None:
 
 
 def _table(rows: list[dict[str, object]], memory: int) -> str:
-    lines = [f"{'authorize + settle over HTTP ÷ pgbench, 8 clients':<52}{'ratio':>7}{'target':>9}{'p99÷p50':>9}"]
+    lines = [
+        f"{'authorize + settle over HTTP ÷ pgbench, 8 clients':<52}{'ratio':>7}{'target':>9}{'p99÷p50':>9}"
+    ]
     lines += [f"{row['case']:<52}{row['ratio']:>7}{row['target']:>9}{row['p99_to_p50']:>9}" for row in rows]
     return "\n".join([*lines, f"memory of the web process after the load: {memory} MiB"])
 
