@@ -71,13 +71,15 @@ def tables(
 ) -> list[PriceTable]:
     """The tables for a document of ``catalog.selectors.public_pricing``, narrowed by words and operation.
 
-    ``titles`` names the price lists.
+    ``titles`` names the price lists. What gets a column is decided before narrowing, so nothing jumps.
     """
     found: list[PriceTable] = []
     for price_list, title in titles.items():
-        models = _narrowed(document["models"], price_list, search.casefold(), operation)
-        if models:
-            found += _tables(models, title if len(titles) > 1 else "")
+        models = _narrowed(document["models"], price_list, "", "")
+        shared = _columns(models)
+        narrowed = _narrowed(models, price_list, search.casefold(), operation)
+        if narrowed:
+            found += _tables(narrowed, shared, title if len(titles) > 1 else "")
     return found
 
 
@@ -96,18 +98,19 @@ def _narrowed(models: list[Document], price_list: str, word: str, operation: str
     return narrowed
 
 
-def _tables(models: list[Document], title: str) -> list[PriceTable]:
-    shared = _columns(models)
-    in_matrix = [
-        model for model in models if any(offer["operation"] in shared for offer in model["operations"])
-    ]
+def _tables(models: list[Document], shared: dict[str, str], title: str) -> list[PriceTable]:
+    offered = {offer["operation"] for model in models for offer in model["operations"]}
+    columns = {slug: name for slug, name in shared.items() if slug in offered}
     unit = models[0]["operations"][0]["unit"]
     tables = []
+    in_matrix = [
+        model for model in models if any(offer["operation"] in columns for offer in model["operations"])
+    ]
     if in_matrix:
-        rows = tuple(_row(model, tuple(shared)) for model in in_matrix)
-        tables.append(PriceTable(title, unit, tuple(shared.values()), rows))
+        rows = tuple(_row(model, tuple(columns)) for model in in_matrix)
+        tables.append(PriceTable(title, unit, tuple(columns.values()), rows))
     for model in models:
-        rest = [offer for offer in model["operations"] if offer["operation"] not in shared]
+        rest = [offer for offer in model["operations"] if offer["operation"] not in columns]
         if rest:
             rows = tuple(Row(offer["name"], "", (_cell(offer),)) for offer in rest)
             tables.append(PriceTable(model["name"], unit, (), rows))
@@ -131,7 +134,8 @@ def _columns(models: list[Document]) -> dict[str, str]:
 def _row(model: Document, columns: tuple[str, ...]) -> Row:
     offers = {offer["operation"]: offer for offer in model["operations"]}
     cells = tuple(_cell(offers[slug]) if slug in offers else None for slug in columns)
-    return Row(model["name"], model["tier"] or "", cells)
+    tier = "" if model["tier"] == model["id"] else model["tier"] or ""
+    return Row(model["name"], tier, cells)
 
 
 def _cell(offer: Document) -> Cell:

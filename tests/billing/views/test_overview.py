@@ -112,8 +112,8 @@ def test_auto_recharge_is_said_as_a_sentence(account: BillingAccount, browser: C
         currency="USD",
     )
     assert (
-        "When your balance drops below 20 credits, we charge your card and add $25, at most 4 times ($100) a month."
-        in text_of(browser.get("/"))
+        "When your balance drops below 20 credits, we charge your card and add $25, "
+        "at most 4 times ($100) a month." in text_of(browser.get("/"))
     )
 
 

@@ -58,8 +58,8 @@ def test_without_a_price_list_there_is_no_page(db: None, client: Client) -> None
 def test_what_is_not_offered_is_a_dash(profile: type[Visit]) -> None:
     said = profile.of("toon")
     # Video (5s) costs 10 credits with Gemini Pro and is offered by no other model.
-    assert re.search(r"Gemini Pro .*?10 credits 20 credits", said), said
-    assert re.search(r"Nano Banana 2 2 credits 2 credits 2 credits – –", said)
+    assert re.search(r"Gemini Pro 3 credits / image .*?10 credits \$1.60 20 credits \$3.20 Nano", said), said
+    assert re.search(r"Nano Banana 2 (2 credits / image \$0.32 ){3}– –", said)
     assert "– means not offered" in said
 
 

@@ -87,8 +87,8 @@ def test_model_and_key_filter(account: BillingAccount, browser: Client) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["since=nonsense", "until=9999-12-31", "since=0001-01-01", "type=x", "q=%00", "model=%00", "key=1", "before=x",
-     "before=99999999999999999999", "before=9223372036854775807", "before=-1", "before=٣"],
+    ["since=nonsense", "until=9999-12-31", "since=0001-01-01", "type=x", "q=%00", "model=%00", "key=1",
+     "before=x", "before=99999999999999999999", "before=9223372036854775807", "before=-1", "before=٣"],
 )  # fmt: skip
 def test_a_wrong_filter_does_not_filter_and_does_not_fail(browser: Client, query: str) -> None:
     assert details(get(browser, f"/transactions?{query}")) == ["Welcome bonus"]

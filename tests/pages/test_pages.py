@@ -1,0 +1,198 @@
+"""Pages in a real browser: axe finds nothing, nothing spills over, nothing breaks the policy, the keyboard works."""
+
+from dataclasses import dataclass
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test.utils import override_settings
+from playwright.sync_api import BrowserContext, Page
+from pytest_django.live_server_helper import LiveServer
+
+from accounts.models import BillingAccount, User
+from billing import sample
+from billing.ledger.models import Transaction
+from billing.services.accounts import open_account
+from tests.billing.views.conftest import work
+from tests.pages.browsing import context_for, open_browser, session_of
+
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("chromium"),
+]
+
+PUBLIC = ("/pricing", "/accounts/login/", "/accounts/signup/", "/accounts/password/reset/", "/nothing/here")
+LOOKS = [("light", False), ("dark", False), ("light", True), ("dark", True)]
+RULES = {
+    "runOnly": {
+        "type": "tag",
+        "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    }
+}
+
+
+@dataclass
+class Site:
+    """A running portal with one busy and one new account."""
+
+    url: str
+    busy: str
+    fresh: str
+    story: str
+
+
+@pytest.fixture
+def site(ads: None, live_server: LiveServer) -> Site:
+    account, _ = sample.create("sample-password")[:2]
+    work(account, 5, settle_now=False)
+    newcomer = User.objects.create_user("new@example.com", "correct horse battery")
+    open_account(name="Fresh", email=newcomer.email, user=newcomer, profile="ads")
+    story = Transaction.objects.filter(account=account, kind="usage").latest("seq")
+    return Site(
+        live_server.url,
+        session_of(_owner(account)),
+        session_of(newcomer),
+        f"/transactions/{story.public_id}",
+    )
+
+
+def _owner(account: BillingAccount) -> User:
+    return User.objects.get(memberships__account=account)
+
+
+@pytest.mark.parametrize(("theme", "phone"), LOOKS)
+def test_axe_finds_nothing_and_nothing_spills_over(site: Site, theme: str, phone: bool) -> None:
+    private = (
+        "/",
+        "/transactions",
+        "/credits/add",
+        "/auto-recharge",
+        "/pricing",
+        "/keys",
+        "/team",
+        "/settings",
+        site.story,
+    )
+    found: list[str] = []
+    with open_browser() as browser:
+        for session, paths in (
+            (None, PUBLIC),
+            (site.busy, private),
+            (site.fresh, ("/", "/transactions?q=x", "/keys")),
+        ):
+            context = context_for(browser, site.url, session, theme=theme, phone=phone)
+            for path in paths:
+                found += faults(context, site.url + path)
+    assert found == []
+
+
+def test_the_dialog_and_an_open_story_are_accessible_too(site: Site) -> None:
+    found: list[str] = []
+    with open_browser() as browser:
+        for theme in ("light", "dark"):
+            page = context_for(browser, site.url, site.busy, theme=theme).new_page()
+            page.goto(site.url)
+            page.get_by_role("link", name="Add credits").click()
+            page.locator("#add-credits[open]").wait_for()
+            found += violations(page)
+            page.goto(f"{site.url}/transactions")
+            page.locator(".txn-link").first.click()
+            page.get_by_text("What happened").wait_for()
+            found += violations(page)
+    assert found == []
+
+
+def test_the_total_follows_the_typing_and_escape_closes_the_dialog(site: Site) -> None:
+    with open_browser() as browser:
+        page = context_for(browser, site.url, site.busy).new_page()
+        page.goto(site.url)
+        page.get_by_role("link", name="Add credits").focus()
+        page.keyboard.press("Enter")
+        page.locator("#add-credits[open]").wait_for()
+        page.get_by_label("Or your own").fill("60")
+        page.get_by_role("button", name="Pay $60.00").wait_for()
+        assert page.locator(".preset input:checked").count() == 0
+        page.keyboard.press("Escape")
+        page.locator("#add-credits").wait_for(state="hidden")
+
+
+def test_filters_live_in_the_url_and_back_works(site: Site) -> None:
+    with open_browser() as browser:
+        page = context_for(browser, site.url, site.busy).new_page()
+        page.goto(f"{site.url}/transactions")
+        page.get_by_role("navigation", name="Type of transaction").get_by_text("Top-ups").click()
+        page.wait_for_url("**/transactions?type=topups")
+        assert set(page.locator("#transaction-rows .kind").all_inner_texts()) == {"Top-up"}
+        page.keyboard.press("/")
+        page.keyboard.type("nothing like this")
+        page.get_by_text("Nothing matches").wait_for()
+        assert "q=nothing" in page.url
+        page.go_back()
+        page.wait_for_url("**/transactions?type=topups")
+        page.locator(".txn").first.wait_for()
+        assert page.locator("#id_q").input_value() == ""
+        rows = page.locator(".txn").count()
+        page.get_by_role("navigation", name="Type of transaction").get_by_text("All").click()
+        page.get_by_role("link", name="Load more").click()
+        page.wait_for_function("document.querySelectorAll('.txn').length > 50")
+        assert page.locator(".txn").count() > rows
+
+
+def test_the_theme_button_works_without_a_page_load(site: Site) -> None:
+    with open_browser() as browser:
+        page = context_for(browser, site.url, site.busy).new_page()
+        page.goto(site.url)
+        light = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+        page.get_by_role("button", name="Theme", exact=True).click()
+        assert page.evaluate("getComputedStyle(document.documentElement).backgroundColor") != light
+        page.reload()
+        assert page.locator("html").get_attribute("data-theme") == "dark"
+
+
+def test_everything_is_reachable_without_scripts(site: Site) -> None:
+    with open_browser() as browser:
+        context = browser.new_context(java_script_enabled=False)
+        context.add_cookies([{"name": "sessionid", "value": site.busy, "url": site.url}])
+        page = context.new_page()
+        page.goto(site.url)
+        page.get_by_role("link", name="Add credits").click()
+        page.wait_for_url("**/credits/add")
+        page.get_by_label("Or your own").fill("60")
+        page.get_by_role("button", name="Pay $25.00").click()
+        page.get_by_text("The amount has changed.").wait_for()
+        page.get_by_role("button", name="Pay $60.00").wait_for()
+        page.goto(f"{site.url}/transactions")
+        page.locator(".txn-link").first.click()
+        page.get_by_role("heading", name="What happened").wait_for()
+        page.get_by_role("button", name="Theme").count()
+
+
+def faults(context: BrowserContext, url: str) -> list[str]:
+    """What is wrong with a page: axe's findings, sideways scrolling, messages in the console."""
+    page = context.new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(url)
+    page.wait_for_load_state("networkidle")
+    wrong = violations(page)
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        wrong.append(f"{url} scrolls sideways")
+    wrong += [f"{url} says {text}" for text in said if "404" not in text]
+    page.close()
+    return wrong
+
+
+def violations(page: Page) -> list[str]:
+    """axe's findings, each with where it is."""
+    answer = Axe().run(page, options=RULES).response
+    return [
+        f"{page.url} {violation['id']}: {[node['target'] for node in violation['nodes'][:3]]}"
+        for violation in answer["violations"]
+    ]
+
+
+@pytest.fixture(autouse=True)
+def _as_a_browser_needs_it() -> object:
+    with override_settings(STRIPE_SIMULATED=True):
+        yield
