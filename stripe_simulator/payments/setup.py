@@ -147,6 +147,12 @@ def _succeeded(world: World, intent: Json, method: Json, *, authenticated: bool)
     return after
 
 
+def cancel(world: World, intent: Json, reason: str | None) -> Json:
+    after = world.put(intent | {"cancellation_reason": reason, "next_action": None, "status": "canceled"})
+    world.emit("setup_intent.canceled", after)
+    return after
+
+
 def record_attempt(
     world: World,
     intent: Json,

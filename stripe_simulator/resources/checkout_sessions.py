@@ -7,6 +7,8 @@ from stripe_simulator.checkout.session import build
 from stripe_simulator.jobs import job
 from stripe_simulator.money import checked_currency, shown
 from stripe_simulator.payments import setup
+from stripe_simulator.payments.intent import OPEN
+from stripe_simulator.resources import payment_intents
 from stripe_simulator.resources.customers import existing as existing_customer
 from stripe_simulator.router import route
 from stripe_simulator.values import Json
@@ -160,9 +162,22 @@ def expire(call: Call) -> Json:
 
 
 def _expired(world: World, session: Json) -> Json:
+    _abandon_intent(world, session)
     after = world.put(session | {"status": "expired", "url": None})
     world.emit("checkout.session.expired", after)
     return after
+
+
+def _abandon_intent(world: World, session: Json) -> None:
+    """Nobody pays any more, not even by a 3-D Secure page that is still open."""
+    intent_id = session["payment_intent"] or session["setup_intent"]
+    intent = world.store.get(intent_id) if intent_id else None
+    if intent is None or intent["status"] not in OPEN:
+        return
+    if intent["object"] == "payment_intent":
+        payment_intents.end(world, intent, "expired")
+    else:
+        setup.cancel(world, intent, "abandoned")
 
 
 @job("expire_session")

@@ -1,9 +1,9 @@
 """Setup intents and the attempts at them."""
 
 from stripe_simulator.cards import methods
+from stripe_simulator.payments import setup
 from stripe_simulator.payments.confirmation import Terms, check_owner
 from stripe_simulator.payments.intent import OPEN, unexpected_state
-from stripe_simulator.payments.setup import build, confirm, method_options
 from stripe_simulator.resources.customers import existing as existing_customer
 from stripe_simulator.router import route
 from stripe_simulator.values import Json
@@ -26,7 +26,7 @@ def create(call: Call) -> Json:
             "set to true.",
             param="return_url",
         )
-    intent = build(call.params, call.world.now())
+    intent = setup.build(call.params, call.world.now())
     intent = _with_method(call, intent)
     call.world.put(intent)
     call.world.emit("setup_intent.created", intent)
@@ -47,7 +47,7 @@ def _with_method(call: Call, intent: Json) -> Json:
 
 def _confirmed(call: Call, intent: Json) -> Json:
     method = call.world.store.get(intent["payment_method"]) if intent["payment_method"] else None
-    return confirm(call.world, intent, method, Terms(return_url=call.get("return_url")))
+    return setup.confirm(call.world, intent, method, Terms(return_url=call.get("return_url")))
 
 
 @route("GET", _URL, "SetupIntentListParams")
@@ -76,7 +76,7 @@ def _updated(call: Call, intent: Json) -> Json:
     if call.get("payment_method_types"):
         after["payment_method_types"] = call["payment_method_types"]
     if call.get("payment_method_options"):
-        after["payment_method_options"] = method_options(
+        after["payment_method_options"] = setup.method_options(
             call["payment_method_options"], intent["payment_method_options"]
         )
     return _with_method(call, after)
@@ -99,12 +99,7 @@ def cancel(call: Call) -> Json:
             f"You cannot cancel this SetupIntent because it has a status of {intent['status']}. Only a "
             f"SetupIntent with one of the following statuses may be canceled: {', '.join(OPEN)}.",
         )
-    reason = call.get("cancellation_reason")
-    after = call.world.put(
-        intent | {"cancellation_reason": reason, "next_action": None, "status": "canceled"}
-    )
-    call.world.emit("setup_intent.canceled", after)
-    return after
+    return setup.cancel(call.world, intent, call.get("cancellation_reason"))
 
 
 @route("GET", "/v1/setup_attempts", "SetupAttemptListParams")

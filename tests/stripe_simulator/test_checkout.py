@@ -234,6 +234,22 @@ def test_an_expired_session_cannot_be_paid(simulator: Simulator, client: stripe.
         client.v1.checkout.sessions.expire(session.id)
 
 
+@pytest.mark.parametrize("mode", ["payment", "setup"])
+def test_a_3d_secure_page_left_open_pays_nothing_once_the_session_expired(
+    simulator: Simulator, client: stripe.StripeClient, customer: stripe.Customer, mode: str
+) -> None:
+    setup = {"mode": "setup", "currency": "usd", "customer": customer.id, "success_url": SUCCESS}
+    paying = mode == "payment"
+    session = start(client) if paying else client.v1.checkout.sessions.create(setup)  # type: ignore[arg-type]
+    page = simulator.pay(page_of(session), "4000002760003184").headers["location"]
+    client.v1.checkout.sessions.expire(session.id)
+    simulator.authenticate(page)
+    intent = found(client, session, f"{mode}_intent")[f"{mode}_intent"]
+    assert (intent["status"], found(client, session)["status"]) == ("canceled", "expired")
+    assert client.v1.charges.list().data == []
+    assert client.v1.customers.payment_methods.list(customer.id).data == []
+
+
 def test_a_session_expires_by_itself_after_a_day(simulator: Simulator, client: stripe.StripeClient) -> None:
     session = start(client)
     simulator.advance(86_401)
