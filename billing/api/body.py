@@ -1,4 +1,4 @@
-"""Strict JSON: what a request's body must be before anything looks at its meaning.
+"""Strict JSON: what a request's body must be before anything looks at its meaning, and how answers are written.
 
 RFC 8259 leaves room that has cost others money (duplicate names, lone surrogates, numbers without bounds).
 None of it is left here: whatever is unclear is refused with the reason.
@@ -8,6 +8,8 @@ import json
 import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
+
+import orjson
 
 from billing.errors import InvalidRequest
 
@@ -48,6 +50,17 @@ def parse(raw: bytes, limit: int = LARGEST) -> dict[str, Any]:
     if text.count("{") + text.count("[") > DEEPEST or "\\u" in text:
         _walk(value)
     return value
+
+
+def encode(value: object) -> bytes:
+    """JSON of an answer; a Decimal that a caller once sent goes back digit for digit."""
+    return orjson.dumps(value, default=_digits)
+
+
+def _digits(value: object) -> orjson.Fragment:
+    if not isinstance(value, Decimal):
+        raise TypeError(f"{type(value).__name__} is not part of an answer")
+    return orjson.Fragment(format(value, "f"))
 
 
 def invalid_body(message: str) -> InvalidRequest:

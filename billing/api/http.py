@@ -4,11 +4,11 @@ from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, Final
 
-import orjson
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from billing.api import idempotency
+from billing.api.body import encode
 from billing.api.idempotency import Answer
 from billing.api.problems import answer, method_not_allowed, respond
 from billing.api.security import caller
@@ -20,7 +20,7 @@ REPLAYED: Final = "Idempotent-Replayed"
 
 def ok(body: dict[str, Any], status: int = 200, *, replayed: bool = False) -> HttpResponse:
     """A body with amounts, for the one who asked and nobody else."""
-    response = HttpResponse(orjson.dumps(body), status=status, content_type="application/json")
+    response = HttpResponse(encode(body), status=status, content_type="application/json")
     response["Cache-Control"] = "no-store"
     if replayed:
         response[REPLAYED] = "true"

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import orjson
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
@@ -10,6 +9,7 @@ from django.utils.http import parse_etags
 from ninja import Query, Router
 
 from billing.api import answers
+from billing.api.body import encode
 from billing.api.errors_of import errors
 from billing.api.http import once
 from billing.api.schemas import EstimateBody, PricingQuery
@@ -46,7 +46,7 @@ def pricing(request: HttpRequest, query: Query[PricingQuery]) -> HttpResponseBas
     if _is_current(request, etag):
         response = HttpResponseNotModified(headers=headers)
     else:
-        response = HttpResponse(orjson.dumps(body), content_type="application/json", headers=headers)
+        response = HttpResponse(encode(body), content_type="application/json", headers=headers)
     patch_vary_headers(response, ["Authorization"])
     return response
 

@@ -10,7 +10,6 @@ import secrets
 from collections.abc import Callable, Iterable
 from typing import Any, Final
 
-import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
@@ -19,7 +18,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError
 from ninja.errors import ValidationError as NinjaValidationError
 
-from billing.api.body import LARGEST_BATCH, invalid_body
+from billing.api.body import LARGEST_BATCH, encode, invalid_body
 from billing.errors import (
     PROBLEMS,
     InvalidRequest,
@@ -77,7 +76,7 @@ def answer(refusal: Refusal) -> HttpResponse:
 
 def respond(status: int, body: dict[str, Any], told: dict[str, str] | None = None) -> HttpResponse:
     """A problem's body as a response."""
-    response = HttpResponse(orjson.dumps(body), status=status, content_type=CONTENT_TYPE, headers=told or {})
+    response = HttpResponse(encode(body), status=status, content_type=CONTENT_TYPE, headers=told or {})
     response["Cache-Control"] = "no-store"
     return response
 

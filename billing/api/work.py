@@ -2,7 +2,7 @@
 
 from billing.api.auth import unknown_key
 from billing.api.schemas import AuthorizeBody, EstimateBody, SettleBody
-from billing.errors import Forbidden, InvalidRequest, NotFound
+from billing.errors import Forbidden, NotFound
 from billing.selectors import identities
 from billing.selectors.identities import Identity
 from billing.services.charges import ROUTING, Caller, Result, Wanted
@@ -23,12 +23,7 @@ def wanted_of(body: AuthorizeBody | EstimateBody) -> Wanted:
 
 
 def result_of(body: SettleBody) -> Result:
-    """What the work turned out to be."""
-    if body.cost is not None and body.outputs is not None:
-        message = "send either outputs or cost, not both"
-        raise InvalidRequest(
-            "Either the outputs are priced or the cost is given.", [{"field": "cost", "message": message}]
-        )
+    """What the work turned out to be; where both are given the outputs are kept and the cost counts."""
     routing = {name: value for name in ROUTING if (value := getattr(body, name)) is not None}
     return Result(outputs=body.outputs, cost=body.cost, routing=routing)
 

@@ -6,24 +6,29 @@ from django.conf import settings
 
 from catalog.terms import Terms
 
-PAGES: Final = {
+ADDRESSES: Final = {
     "add_funds": "/credits/add",
     "enable_auto_recharge": "/auto-recharge",
-    "raise_limit": "/limits",
-    "switch_to_postpaid": "/plan",
+    "raise_limit": "/v1/docs#put-v1-spending-limit",
+    "switch_to_postpaid": "/settings",
 }
 
 
 def ways_out(code: str, *, terms: Terms, mode: str, recharge_on: bool) -> list[dict[str, str]]:
-    """``[{"code", "url"}]`` for a refusal with this code; the pages are the portal's own."""
-    if code == "spending_limit_reached":
-        ways = ["raise_limit"]
-    elif code == "credit_limit_reached":
-        ways = ["add_funds"]
+    """``[{"code", "url"}]`` for a refusal with this code, in the order in which they are tried.
+
+    A pay-per-use account may owe up to its spending limit (profile ``toon``), so that is what it raises.
+    Auto-recharge helps where it is off and could be on; postpaid where the terms have it (profile ``gateway``).
+    """
+    sold = terms.topup.enabled
+    if code == "spending_limit_reached" or (code == "credit_limit_reached" and mode == "metered"):
+        helps = {"raise_limit": True}
     else:
-        ways = ["add_funds"]
-        if not recharge_on:
-            ways.append("enable_auto_recharge")
-        if mode != "postpaid" and "postpaid" in terms.modes:
-            ways.append("switch_to_postpaid")
-    return [{"code": way, "url": settings.PORTAL_BASE_URL + PAGES[way]} for way in ways]
+        short = code == "insufficient_credits"
+        helps = {
+            "add_funds": sold,
+            "enable_auto_recharge": short and sold and terms.auto_recharge is not None and not recharge_on,
+            "switch_to_postpaid": short and mode != "postpaid" and "postpaid" in terms.modes,
+        }
+    base = settings.PORTAL_BASE_URL
+    return [{"code": way, "url": base + ADDRESSES[way]} for way, does in helps.items() if does]
