@@ -8,6 +8,7 @@ credits it (``payments.record``).
 import time
 import uuid
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -20,6 +21,7 @@ from billing.errors import (
     InvalidRequest,
     InvalidState,
     PaymentFailed,
+    RateLimited,
     ServiceUnavailable,
 )
 from billing.gateways import gateway
@@ -46,6 +48,8 @@ Route = Payment.Route
 
 BUSY_WAITS: Final = (0.2, 0.5, 1.0)
 """Seconds between tries while Stripe asks to slow down."""
+ATTEMPTS_PER_HOUR: Final = 30
+"""Top-ups of an account that may be begun within an hour and not be paid."""
 UNSURE: Final = (
     "The payment provider did not answer. If the payment went through, the credits appear within minutes; "
     "nothing is charged twice."
@@ -69,6 +73,8 @@ def start(
     ServiceUnavailable.
     """
     payment = _intend(account, cash, Route.CHECKOUT, created_by, request_key, return_url, cancel_url)
+    if payment.status in (Status.FAILED, Status.CANCELED):
+        raise InvalidState("This payment was given up. Start another one.")
     if payment.stripe_checkout_id or payment.status not in Payment.IN_FLIGHT:
         return payment
     return open_checkout(payment, key=payment.public_id)
@@ -154,6 +160,7 @@ def _intend(
     if not terms.topup.enabled:
         raise InvalidState("This account is not topped up; it is billed another way.")
     minor = checked_cash(terms, cash)
+    _check_rate(account, request_key)
     payment = Payment(
         account=account,
         purpose=Payment.Purpose.TOPUP,
@@ -179,6 +186,17 @@ def _intend(
             raise IdempotencyConflict("This key was used for another payment.") from None
         return first
     return payment
+
+
+def _check_rate(account: BillingAccount, request_key: str | None) -> None:
+    """Nobody tries stolen cards here one after the other. A repeated request key is no new attempt."""
+    recent = Payment.objects.filter(
+        account=account, purpose=Payment.Purpose.TOPUP, created_at__gt=now() - timedelta(hours=1)
+    ).exclude(status=Status.SUCCEEDED)
+    if request_key is not None and recent.filter(request_key=request_key).exists():
+        return
+    if recent.count() >= ATTEMPTS_PER_HOUR:
+        raise RateLimited("Too many unfinished payments within an hour. Try again later.", retry_after=3600)
 
 
 def open_checkout(payment: Payment, *, key: str) -> Payment:

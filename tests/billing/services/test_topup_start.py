@@ -1,9 +1,18 @@
 """Starting a top-up: what is committed, what Stripe is asked, what is refused."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils.timezone import now
 
 from accounts.models import BillingAccount
-from billing.errors import IdempotencyConflict, InvalidRequest, InvalidState, ServiceUnavailable
+from billing.errors import (
+    IdempotencyConflict,
+    InvalidRequest,
+    InvalidState,
+    RateLimited,
+    ServiceUnavailable,
+)
 from billing.models import Payment
 from billing.services import payments, topups
 from catalog.pricing.units import Amount
@@ -137,3 +146,27 @@ def test_a_page_whose_address_was_lost_is_found_by_the_sweeper(
     Payment.objects.update(next_check_at=payment.created_at)
     assert payments.reconcile_unknown() == 1
     assert credits(account) == 300
+
+
+def test_a_page_that_was_given_up_is_not_opened_again(
+    account: BillingAccount, payments_at: Simulator
+) -> None:
+    payment = start(account, key="dialog")
+    payments_at.client().v1.checkout.sessions.expire(payment.stripe_checkout_id or "")
+    topups.complete(payment.pk)
+    with pytest.raises(InvalidState):
+        start(account, key="dialog")
+
+
+def test_trying_cards_one_after_the_other_is_slowed_down(
+    account: BillingAccount, payments_at: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topups, "ATTEMPTS_PER_HOUR", 3)
+    first = start(account, key="1")
+    for key in ("2", "3"):
+        start(account, key=key)
+    with pytest.raises(RateLimited):
+        start(account, key="4")
+    assert start(account, key="1").pk == first.pk
+    Payment.objects.update(created_at=now() - timedelta(hours=2))
+    assert start(account, key="4").checkout_url
