@@ -1,4 +1,4 @@
-"""How long bought credits are good: the profile says so (profile ``images``: 12 months from the last
+"""How long bought credits stay good: the profile says so (profile ``images``: 12 months from the last
 top-up).
 """
 
