@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.hot_path [--rounds 5] [--seconds 5]
 
-Needs wrk on the PATH. A scratch PostgreSQL cluster (durable: fsync and synchronous_commit on), accounts that never run dry, our
-server and pgbench in turn, medians of the rounds. Only the ratios mean anything on another machine.
+Needs wrk on the PATH. A scratch PostgreSQL cluster (durable: fsync and synchronous_commit on), accounts that never run
+dry, our server and pgbench in turn, medians of the rounds. Only the ratios mean anything on another machine.
 """
 
 import argparse
@@ -89,7 +89,7 @@ def _cluster(folder: Path) -> Iterator[Cluster]:
     cluster.copy_from(prepared)
     with cluster, cluster.connect() as connection:
         for name, value in TUNING.items():
-            connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")  # type: ignore[arg-type]
+            connection.execute(f"ALTER SYSTEM SET {name} = '{value}'")
     with cluster:
         with cluster.connect() as connection:
             connection.execute(f"CREATE DATABASE bench TEMPLATE {template.DATABASE}")
@@ -105,7 +105,7 @@ def _fill(cluster: Cluster, folder: Path, preload: int) -> tuple[Path, str]:
     service = generate("service")
     keys = [generate("customer") for _ in range(max(case.accounts for case in CASES))]
     with cluster.connect("bench") as connection:
-        connection.execute((HERE / "fill.sql").read_text().replace(":accounts", str(len(keys))))  # type: ignore[arg-type]
+        connection.execute((HERE / "fill.sql").read_text().replace(":accounts", str(len(keys))))
         with connection.cursor().copy(
             "COPY accounts_apikey (id, kind, account_id, name, prefix, last4, digest, created_at) FROM STDIN"
         ) as rows:
@@ -228,7 +228,7 @@ def _check(cluster: Cluster) -> None:
             "SELECT count(*) FROM ledger_balance b LEFT JOIN (SELECT account_id, sum(amount) AS total FROM ledger_posting"
             " WHERE ledger_account = 'customer' GROUP BY 1) p USING (account_id) WHERE b.balance <> coalesce(p.total, 0)",
         ):
-            wrong = connection.execute(query).fetchone()  # type: ignore[arg-type]
+            wrong = connection.execute(query).fetchone()
             if wrong is None or wrong[0]:
                 sys.exit(f"the books are not in order after the load: {wrong}")
 

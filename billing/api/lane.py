@@ -63,6 +63,7 @@ class Lane:
         self._finish: Group[FinishRequest] = Group(self._finishing, holds.FINISH_SQL, holds.encode)
         self._facts: dict[uuid.UUID, Facts] = {}
         self._background: set[asyncio.Task[Any]] = set()
+        self._used: set[uuid.UUID] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -121,12 +122,19 @@ class Lane:
 
     async def _identity(self, handle: bytes | uuid.UUID, sql: str) -> Identity | None:
         if (kept := identities.cache.get(handle)) is not None:
+            self._note(kept)
             return kept
         cursor = await (await self._reading.get()).execute(sql, [handle])
         identity = identities.from_row(await cursor.fetchone())
         if identity is not None:
             identities.cache.put(handle, identity)
+            self._note(identity)
         return identity
+
+    def _note(self, identity: Identity) -> None:
+        """A key was used; written down every few seconds, never on a request's way."""
+        if identity.key_id is not None:
+            self._used.add(identity.key_id)
 
     async def _customer(self, asked: AuthorizeBody) -> Identity:
         if text := asked.customer.api_key:
@@ -225,9 +233,16 @@ class Lane:
                                 identities.cache.forget(notice.payload)
                             else:
                                 break
-                        await asyncio.to_thread(_in_thread, snapshot.refresh)
+                        await asyncio.to_thread(_in_thread, self._look_round)
             identities.cache.enabled = False
             await asyncio.sleep(1)
+
+    def _look_round(self) -> None:
+        """What is due every few seconds: new prices, and which keys were used since."""
+        snapshot.refresh()
+        if self._used:
+            used, self._used = self._used, set()
+            keys.record_use(used)
 
 
 class _Call:

@@ -1,5 +1,7 @@
 """Profile ads, the whole story: from signing up to a reconciled ledger, in a browser, on real processes."""
 
+from decimal import Decimal
+
 import pytest
 from playwright.sync_api import Page, expect
 from portal_client import Portal
@@ -17,7 +19,7 @@ def test_from_sign_up_to_a_refund(live_portal: LivePortal, stripe: SimulatedStri
     expect(page.locator("main")).to_contain_text("50 credits")
     key = make_key(page, live_portal)
     portal, studio = Portal(live_portal.url, key), StudioCalls(live_portal.studio, key)
-    assert [(row.type, row.amount) for row in portal.usage()] == [("bonus", 50)]
+    assert [(row.type, row.amount) for row in portal.usage()] == [("bonus", Decimal(50))]
 
     spend_the_bonus(studio, portal)
     read_the_history(page, live_portal)
@@ -72,9 +74,13 @@ def top_up(page: Page, live: LivePortal, stripe: SimulatedStripe, portal: Portal
     pay_by_card(page, "Pay $25.00")
     expect(page.get_by_text("250 credits added")).to_be_visible()
     for kind in ("checkout.session.completed", "payment_intent.succeeded"):
-        wait_until(lambda kind=kind: stripe.delivered(kind) >= 3 or None, what=f"three deliveries of {kind}")
+        three_times(stripe, kind)
     assert portal.balance().balance == 250
     assert [row.type for row in portal.usage()].count("topup") == 1
+
+
+def three_times(stripe: SimulatedStripe, kind: str) -> None:
+    wait_until(lambda: stripe.delivered(kind) >= 3 or None, what=f"three deliveries of {kind}")
 
 
 def switch_auto_recharge_on(page: Page, live: LivePortal) -> None:
@@ -95,7 +101,7 @@ def recharge_inside_a_request(studio: StudioCalls, portal: Portal) -> None:
     for _ in range(48):
         assert studio.call("POST", "/v1/ads/generate", AD).status == 202
     newest = [(row.type, row.amount) for row in portal.usage()][:3]
-    assert newest == [("usage", -5), ("auto_recharge", 250), ("usage", -5)]
+    assert newest == [("usage", Decimal(-5)), ("auto_recharge", Decimal(250)), ("usage", Decimal(-5))]
     assert portal.balance().balance == 250 + 250 - 48 * 5
 
 

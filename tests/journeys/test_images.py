@@ -35,7 +35,7 @@ def test_a_hold_is_seen_and_its_rest_returns(live_portal: LivePortal, page: Page
     cost = Decimal(done["metadata"]["cost"])
     assert 0 < cost < held.held
     after = portal.balance()
-    assert (after.balance, after.held) == (before.balance - cost, 0)
+    assert (after.balance, after.held) == (before.balance - cost, Decimal(0))
     assert (Decimal(done["cost_eur"]), Decimal(done["balance_eur"])) == (cost, after.balance)
     expect(page.locator("main")).not_to_contain_text("running job")
     assert "breaches" not in live_portal.manage("reconcile")

@@ -1,6 +1,7 @@
 """Staff see the ledger and may post adjustments; nobody edits it."""
 
 import uuid
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -12,7 +13,7 @@ from tests.billing.ledger.conftest import CREDIT, OpenAccount, hold, open_accoun
 
 __all__ = ["open_account"]
 
-MODELS = {"balance": Balance, "transaction": Transaction, "grant": Grant, "charge": Charge}
+MODELS: dict[str, Any] = {"balance": Balance, "transaction": Transaction, "grant": Grant, "charge": Charge}
 
 
 @pytest.fixture

@@ -109,13 +109,19 @@ class Payer:
 
 @pytest.fixture
 def catalog(db: None) -> Iterator[None]:
-    """Profiles ``ads`` (the default one) and ``images``."""
+    """Profile ``ads``, the default one."""
     throttle.clear()
     call_command("load_profile", "ads", "--default", stdout=io.StringIO())
-    call_command("load_profile", "images", stdout=io.StringIO())
     snapshot.refresh()
     yield
     snapshot.expire()
+
+
+@pytest.fixture
+def images(catalog: None) -> None:
+    """Profile ``images`` besides."""
+    call_command("load_profile", "images", stdout=io.StringIO())
+    snapshot.refresh()
 
 
 @pytest.fixture
@@ -145,7 +151,7 @@ def bob(catalog: None) -> Payer:
 
 
 @pytest.fixture
-def eva(catalog: None) -> Payer:
+def eva(images: None) -> Payer:
     """Profile ``images`` with 20 EUR; a generation is held and settled."""
     eva = payer("Eva", "images")
     eva.give(20)

@@ -78,7 +78,7 @@ def test_past_the_credit_limit(ann: Payer, studio: Api) -> None:
     assert reply.body["remedies"]
 
 
-def test_a_closed_gate_says_what_opens_it(studio: Api, catalog: None) -> None:
+def test_a_closed_gate_says_what_opens_it(images: None, studio: Api) -> None:
     """Profile ``images``: with less than 0.50 EUR available only budget models."""
     poor = payer("Poor", "images")
     assert hold(studio, poor, model="flux-1-schnell", parameters={"count": 10})["available"] == "0.46"

@@ -24,7 +24,7 @@ def test_prices_need_no_key(anyone: Api) -> None:
     assert (price(reply.body, "static"), price(reply.body, "full")) == ("5", "15")
 
 
-def test_another_list_by_name(anyone: Api) -> None:
+def test_another_list_by_name(images: None, anyone: Api) -> None:
     reply = anyone.get("/v1/pricing?profile=images")
     assert (reply.body["unit"], reply.body["approximate"]) == ("EUR", True)
     assert anyone.get("/v1/pricing?profile=nobody").status == 404
@@ -106,7 +106,7 @@ def test_the_spending_limit_counts(ann: Payer) -> None:
     assert estimate(ann.api, parameters={"count": 2}).body["sufficient"] is False
 
 
-def test_a_closed_gate_is_told(catalog: None) -> None:
+def test_a_closed_gate_is_told(images: None) -> None:
     poor = payer("Poor", "images")
     assert estimate(poor.api, model="seedream-4-5").body["closed"] is None
     balances.set_credit_limit(poor.account.pk, 0)
