@@ -233,11 +233,11 @@ class Lane:
                                 identities.cache.forget(notice.payload)
                             else:
                                 break
-                        await asyncio.to_thread(_in_thread, self._look_round)
+                        await asyncio.to_thread(_in_thread, self.look_round)
             identities.cache.enabled = False
             await asyncio.sleep(1)
 
-    def _look_round(self) -> None:
+    def look_round(self) -> None:
         """What is due every few seconds: new prices, and which keys were used since."""
         snapshot.refresh()
         if self._used:

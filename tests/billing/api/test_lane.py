@@ -247,3 +247,19 @@ def test_a_service_key_may_not_pay(ann: Payer, studio: Api) -> None:
     _, other = create_service_key("Other")
     raw = json.dumps(work(ann) | {"customer": {"api_key": other}}).encode()
     assert post(studio, "/v1/charges", raw).json() == studio.post("/v1/charges", raw).body
+
+
+def test_keys_that_were_used_are_noted_in_passing(ann: Payer, studio: Api) -> None:
+    lane = Lane(django_application, _dsn())
+
+    async def session() -> None:
+        transport = httpx.ASGITransport(app=lane)  # type: ignore[arg-type]
+        headers = {"Authorization": f"Bearer {studio.key}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://portal", headers=headers) as client:
+            await client.post("/v1/charges", content=body_of(ann))
+        await lane.close()
+
+    asyncio.run(session())
+    assert not ApiKey.objects.exclude(last_used_at=None).exists(), "not on the request's way"
+    lane.look_round()
+    assert ApiKey.objects.exclude(last_used_at=None).count() == 2
