@@ -18,7 +18,7 @@ import psycopg
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
-from accounts.keys import digest, well_formed
+from accounts.keys import digest, record_use, well_formed
 from billing.api import body, idempotency, problems, work
 from billing.api.auth import bearer, unknown_key
 from billing.api.groups import Group, Link
@@ -242,7 +242,7 @@ class Lane:
         snapshot.refresh()
         if self._used:
             used, self._used = self._used, set()
-            keys.record_use(used)
+            record_use(used)
 
 
 class _Call:
