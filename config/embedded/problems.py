@@ -20,9 +20,9 @@ def clear_disk_errors(place: Path) -> Iterator[None]:
             raise Problem(
                 f"No space is left on the disk that holds {place}: free some and start again."
             ) from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR):
             at = error.filename or place
             raise Problem(
-                f"{at} cannot be written by this user: choose another folder with --data DIR."
+                f"{at} cannot be written by this user: choose another folder by --data DIR."
             ) from error
         raise

@@ -3,6 +3,7 @@
 Everything an operator sets comes from the environment; docs/operations.md lists the variables.
 """
 
+from email.utils import parseaddr
 from pathlib import Path
 
 import environ
@@ -203,8 +204,15 @@ STRIPE_ANSWER_SECONDS = env.int("STRIPE_ANSWER_SECONDS", default=15)
 STRIPE_WEBHOOK_ENDPOINT = env.str("STRIPE_WEBHOOK_ENDPOINT", default="")  # the uuid in our webhook's address
 
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or broker.URL
+# A task for a broker that is down is given up soon, not tried a hundred times: the sweeps do the work.
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+}
 if CELERY_BROKER_URL == broker.URL:
-    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = broker.transport_options(DATABASES["default"])
+    CELERY_BROKER_TRANSPORT_OPTIONS |= broker.transport_options(DATABASES["default"])
+CELERY_BROKER_CONNECTION_TIMEOUT = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TASK_SERIALIZER = "json"
@@ -219,6 +227,7 @@ CELERY_TIMEZONE = "UTC"
 
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Billing <billing@localhost>")
+SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default="") or parseaddr(DEFAULT_FROM_EMAIL)[1]
 
 # Requests a caller may burst, and how many a second flow back; each web process counts for itself.
 API_RATES = {"customer": (120_000, 2_000), "service": (600_000, 10_000), "anonymous": (1_200, 20)}
