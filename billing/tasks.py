@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils.timezone import now
 
 from billing import outbox
-from billing.services import auto_recharge, charges, inbox, payments
+from billing.services import auto_recharge, charges, idempotency, inbox, payments
 
 
 @shared_task(name="billing.recharge", ignore_result=True)
@@ -46,3 +46,9 @@ def relay_outbox() -> None:
 def expire_charges() -> None:
     """Give back what is held for requests that nobody has settled in time."""
     charges.expire_due()
+
+
+@shared_task(name="billing.forget_answers", ignore_result=True)
+def forget_answers() -> None:
+    """Let go of answers to requests that nobody may repeat any more."""
+    idempotency.forget_old()

@@ -9,8 +9,8 @@ from catalog.terms import Terms
 ADDRESSES: Final = {
     "add_funds": "/credits/add",
     "enable_auto_recharge": "/auto-recharge",
-    "raise_limit": "/v1/docs#put-v1-spending-limit",
-    "switch_to_postpaid": "/settings",
+    "raise_limit": "/limits",
+    "switch_to_postpaid": "/plan",
 }
 
 
