@@ -171,7 +171,9 @@ def _claim(account_id: uuid.UUID, needed: int) -> "tuple[Payment, bool] | bool":
         account_id=account_id, purpose=Payment.Purpose.AUTO_RECHARGE, status__in=Payment.IN_FLIGHT
     ).first()
     if running is not None:
-        return (running, False) if running.status != Status.UNKNOWN else False
+        # One whose process died, or that Stripe did not answer, is the sweeper's: nobody waits for it here.
+        fresh = running.created_at > now() - timedelta(seconds=WAIT_SECONDS)
+        return (running, False) if fresh and running.status != Status.UNKNOWN else False
     standing = balances.of(account_id)
     if standing.available >= needed and standing.balance >= row.threshold:
         return True
@@ -191,7 +193,7 @@ def _sized(row: AutoRecharge, shortfall: int) -> int:
 
     When not even one amount fits under the monthly cap any more, the account rests until next month.
     """
-    terms = _terms(row.account)
+    terms = snapshot.current().terms(row.account.profile)
     brings = terms.credits_for(from_minor(row.amount_minor, row.currency))
     minor = row.amount_minor * max(1, -(-shortfall // brings))
     if from_minor(minor, row.currency).micros > terms.topup.max:
@@ -224,7 +226,7 @@ def _intend(row: AutoRecharge, minor: int, card: PaymentMethod) -> Payment:
         route=Payment.Route.OFF_SESSION,
         cash_minor=minor,
         currency=row.currency,
-        credits=_terms(row.account).credits_for(cash),
+        credits=snapshot.current().terms(row.account.profile).credits_for(cash),
         unit=row.account.unit,
         stripe_method_id=card.stripe_id,
         next_check_at=now() + payments.FIRST_CHECK,

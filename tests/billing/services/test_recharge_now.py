@@ -2,6 +2,7 @@
 fails.
 """
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -251,6 +252,22 @@ def test_a_charge_that_never_reached_stripe_is_given_up(
     AutoRecharge.objects.update(next_attempt_at=None)
     assert auto_recharge.recharge_now(ready.pk, 60 * CREDIT)
     assert credits(ready) == 300
+
+
+def test_nobody_waits_for_a_payment_whose_process_died(ready: BillingAccount, payments_at: Simulator) -> None:
+    Payment.objects.create(
+        account=ready,
+        purpose="auto_recharge",
+        route="off_session",
+        cash_minor=2500,
+        currency="USD",
+        credits=250 * CREDIT,
+        unit="credit",
+        created_at=now() - timedelta(seconds=auto_recharge.WAIT_SECONDS + 1),
+    )
+    began = time.monotonic()
+    assert not auto_recharge.recharge_now(ready.pk, 60 * CREDIT)
+    assert time.monotonic() - began < 5
 
 
 def test_the_sweep_finds_who_is_below(ready: BillingAccount, payments_at: Simulator) -> None:
