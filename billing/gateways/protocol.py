@@ -1,7 +1,7 @@
 """What the portal asks of a payment provider, as plain values. Cash is in the currency's smallest unit."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -48,7 +48,7 @@ class Outcome(StrEnum):
 class Standing:
     """What the provider knows of one payment. ``amount_minor`` is the price without ``tax_minor``.
 
-    ``reference`` is the payment's public id, as we sent it along.
+    ``reference`` is the payment's public id and ``sent`` all that we sent along with it (``notes`` of the order).
     """
 
     outcome: Outcome
@@ -57,6 +57,7 @@ class Standing:
     customer_id: str
     tax_minor: int = 0
     reference: str = ""
+    sent: Mapping[str, str] = field(default_factory=dict)
     intent_id: str | None = None
     checkout_id: str | None = None
     charge_id: str | None = None
@@ -81,7 +82,7 @@ class CheckoutOrder:
 
     key: str
     reference: str
-    account: str
+    notes: Mapping[str, str]
     customer_id: str
     amount_minor: int
     currency: str
@@ -97,7 +98,7 @@ class CardOrder:
 
     key: str
     reference: str
-    account: str
+    notes: Mapping[str, str]
     customer_id: str
     method_id: str
     amount_minor: int

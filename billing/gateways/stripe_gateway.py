@@ -104,7 +104,7 @@ class StripeGateway:
     # Hosted pages
 
     def create_checkout(self, order: CheckoutOrder) -> Standing:
-        metadata = {"payment": order.reference, "account": order.account}
+        metadata = {"payment": order.reference, **order.notes}
         params: stripe.params.checkout.SessionCreateParams = {
             "mode": "payment",
             "customer": order.customer_id,
@@ -192,7 +192,7 @@ class StripeGateway:
             "payment_method_types": ["card"],
             "confirm": True,
             "description": order.title,
-            "metadata": {"payment": order.reference, "account": order.account},
+            "metadata": {"payment": order.reference, **order.notes},
             "expand": EXPAND_INTENT,
         }
         if order.return_url is None:

@@ -39,6 +39,7 @@ def intent_standing(intent: Json) -> Standing:
         currency=intent["currency"].upper(),
         customer_id=id_of(intent.get("customer")) or "",
         reference=(intent.get("metadata") or {}).get("payment", ""),
+        sent=intent.get("metadata") or {},
         intent_id=intent["id"],
         charge_id=id_of(charge) if succeeded else None,
         card=card_label(details.get("payment_method_details") or {}),

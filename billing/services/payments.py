@@ -13,6 +13,7 @@ from typing import Final
 from django.db import transaction
 from django.utils.timezone import now
 
+from accounts.models import BillingAccount
 from billing import outbox
 from billing.gateways import gateway
 from billing.gateways.protocol import Busy, GatewayError, Outcome, Standing, Unreachable
@@ -20,6 +21,8 @@ from billing.ledger import clock, grants
 from billing.models import PAYMENT_TRANSITIONS, Payment
 from billing.services import recharge_rule
 from billing.services.validity import paid_expiry
+from catalog import snapshot
+from catalog.pricing.units import from_minor
 from config.ids import parse_id
 
 log = logging.getLogger(__name__)
@@ -264,11 +267,59 @@ def compare_recent(since: datetime) -> int:
     for standing in gateway().recent_intents(since):
         if standing.outcome is not Outcome.SUCCEEDED:
             continue
-        payment = of_intent(standing.intent_id, standing.reference)
+        payment = of_intent(standing.intent_id, standing.reference) or adopt(standing)
         if payment is None or payment.status in (Status.SUCCEEDED, Status.QUARANTINED):
             continue
         found += refresh(payment.pk).status == Status.SUCCEEDED
     return found
+
+
+def notes(payment: Payment) -> dict[str, str]:
+    """What is sent along to Stripe: enough to know the payment again should our database forget it."""
+    return {
+        "account": payment.account.public_id,
+        "purpose": payment.purpose,
+        "route": payment.route,
+        "cash_minor": str(payment.cash_minor),
+    }
+
+
+def adopt(standing: Standing) -> Payment | None:
+    """A paid attempt that our database does not know, as after a restore from a backup, by what was sent
+    along.
+
+    It gets the id it had, so that it can be credited once only. None when it is not one of ours.
+    """
+    payment_id = parse_id("pay", standing.reference)
+    account_id = parse_id("acct", standing.sent.get("account", ""))
+    account = BillingAccount.objects.filter(pk=account_id).first() if account_id else None
+    price = standing.sent.get("cash_minor", "")
+    if payment_id is None or account is None or not price.isdecimal():
+        return None
+    if account.stripe_customer_id is None:
+        BillingAccount.objects.filter(pk=account.pk).update(stripe_customer_id=standing.customer_id)
+    elif account.stripe_customer_id != standing.customer_id:
+        return None
+    log.warning("payment %s was unknown here and is taken over from Stripe", standing.reference)
+    payment, _ = Payment.objects.get_or_create(
+        pk=payment_id,
+        defaults={
+            "account": account,
+            "purpose": standing.sent.get("purpose", Payment.Purpose.TOPUP),
+            "route": standing.sent.get("route", Payment.Route.CHECKOUT),
+            "status": Status.UNKNOWN,
+            "cash_minor": int(price),
+            "currency": standing.currency,
+            "credits": snapshot.current()
+            .terms(account.profile)
+            .credits_for(from_minor(int(price), standing.currency)),
+            "unit": account.unit,
+            "stripe_customer_id": standing.customer_id,
+            "created_at": now() - timedelta(days=2),
+            "next_check_at": now() + FIRST_CHECK,
+        },
+    )
+    return payment
 
 
 def of_intent(intent_id: str | None, reference: str) -> Payment | None:

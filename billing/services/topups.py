@@ -240,7 +240,7 @@ def _checkout_order(payment: Payment, key: str) -> CheckoutOrder:
     return CheckoutOrder(
         key=key,
         reference=payment.public_id,
-        account=payment.account.public_id,
+        notes=payments.notes(payment),
         customer_id=payment.stripe_customer_id,
         amount_minor=payment.cash_minor,
         currency=payment.currency,
@@ -274,7 +274,7 @@ def _card_order(payment: Payment) -> CardOrder:
     return CardOrder(
         key=payment.public_id,
         reference=payment.public_id,
-        account=payment.account.public_id,
+        notes=payments.notes(payment),
         customer_id=payment.stripe_customer_id,
         method_id=payment.stripe_method_id,
         amount_minor=payment.cash_minor,

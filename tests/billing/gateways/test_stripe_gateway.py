@@ -34,7 +34,7 @@ def card_order(
     fields = {
         "key": str(uuid.uuid4()),
         "reference": "pay_1",
-        "account": "acct_1",
+        "notes": {"account": "acct_1"},
         "customer_id": customer,
         "method_id": saved.id,
         "amount_minor": 2500,
@@ -127,7 +127,7 @@ def test_a_lost_page_is_found_by_its_reference(payments_at: Simulator, customer:
     order = CheckoutOrder(
         key="k",
         reference="pay_page",
-        account="acct_1",
+        notes={"account": "acct_1"},
         customer_id=customer,
         amount_minor=2500,
         currency="USD",
