@@ -10,6 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from unfold.admin import ModelAdmin
 from unfold.decorators import action
+from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts.models import User
@@ -110,6 +111,8 @@ class TransactionAdmin(ReadOnly, ModelAdmin):
     search_help_text = "A transaction's id, reference or business key"
     list_select_related = ("account",)
     ordering = ("-id",)
+    # Ten million rows are not counted for a page of them.
+    paginator = InfinitePaginator
     show_full_result_count = False
 
     @admin.display(description="amount", ordering="amount")
@@ -140,6 +143,7 @@ class GrantAdmin(ReadOnly, ModelAdmin):
     search_fields = ("=id", "=reference", "account__email")
     list_select_related = ("account",)
     ordering = ("-id",)
+    paginator = InfinitePaginator
     show_full_result_count = False
 
     @admin.display(description="amount", ordering="amount")
@@ -170,6 +174,7 @@ class ChargeAdmin(ReadOnly, ModelAdmin):
     search_help_text = "A charge's id or the service's reference"
     list_select_related = ("account",)
     ordering = ("-id",)
+    paginator = InfinitePaginator
     show_full_result_count = False
 
     @admin.display(description="hold", ordering="amount")

@@ -11,6 +11,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.urls import reverse_lazy
 
 from config import broker
+from config.settings.admin import UNFOLD as UNFOLD
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 env = environ.Env()

@@ -10,6 +10,8 @@ ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *ALLOWED_HOSTS]  # noqa: F40
 # The simulator is meant to be there.
 SILENCED_SYSTEM_CHECKS = [*SILENCED_SYSTEM_CHECKS, "djstripe.W002"]  # noqa: F405
 WHITENOISE_USE_FINDERS = True
+# Files may change under the running server while they are worked on.
+WHITENOISE_AUTOREFRESH = True
 CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]  # noqa: F405
 if "EMAIL_URL" not in os.environ:
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"

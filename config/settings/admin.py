@@ -1,0 +1,79 @@
+"""How the admin presents itself: its name, its colour, and what staff find where."""
+
+from typing import Any
+
+from django.urls import reverse_lazy
+
+
+def _page(title: str, icon: str, name: str) -> dict[str, Any]:
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}_changelist")}
+
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Billing administration",
+    "SITE_HEADER": "Atelier Billing",
+    "SITE_SUBHEADER": "Administration",
+    "SITE_SYMBOL": "account_balance_wallet",
+    "SITE_URL": "/",
+    "SHOW_HISTORY": True,
+    "BORDER_RADIUS": "8px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 280)",
+            "100": "oklch(94% .03 280)",
+            "200": "oklch(88% .06 280)",
+            "300": "oklch(80% .1 280)",
+            "400": "oklch(68% .15 279)",
+            "500": "oklch(57% .18 278)",
+            "600": "oklch(50% .19 277)",
+            "700": "oklch(44% .18 277)",
+            "800": "oklch(38% .15 277)",
+            "900": "oklch(32% .12 277)",
+            "950": "oklch(24% .09 277)",
+        }
+    },
+    "SIDEBAR": {
+        "show_search": True,
+        "show_all_applications": True,
+        "navigation": [
+            {
+                "title": "Customers",
+                "items": [
+                    _page("Billing accounts", "domain", "accounts_billingaccount"),
+                    _page("Users", "person", "accounts_user"),
+                    _page("API keys", "key", "accounts_apikey"),
+                    _page("Invitations", "mail", "accounts_invitation"),
+                ],
+            },
+            {
+                "title": "Ledger",
+                "items": [
+                    _page("Balances", "account_balance", "ledger_balance"),
+                    _page("Transactions", "receipt_long", "ledger_transaction"),
+                    _page("Charges", "image", "ledger_charge"),
+                    _page("Grants", "redeem", "ledger_grant"),
+                ],
+            },
+            {
+                "title": "Payments",
+                "items": [
+                    _page("Payments", "payments", "billing_payment"),
+                    _page("Refunds and disputes", "undo", "billing_reversal"),
+                    _page("Auto-recharge", "autorenew", "billing_autorecharge"),
+                    _page("Cards", "credit_card", "billing_paymentmethod"),
+                    _page("Webhook inbox", "inbox", "billing_webhookinbox"),
+                    _page("Outbox", "outbox", "billing_outboxmessage"),
+                ],
+            },
+            {
+                "title": "Catalog",
+                "items": [
+                    _page("Profiles", "tune", "catalog_profile"),
+                    _page("Plans", "workspaces", "catalog_plan"),
+                    _page("Models", "smart_toy", "catalog_aimodel"),
+                    _page("Price books", "menu_book", "catalog_pricebook"),
+                ],
+            },
+        ],
+    },
+}
