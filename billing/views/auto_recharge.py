@@ -1,5 +1,6 @@
 """Auto-recharge: the rule, said as a sentence, the cards it may charge, and what it did so far."""
 
+import re
 from typing import Any, cast
 
 from django.contrib import messages
@@ -25,6 +26,7 @@ from catalog.pricing.units import Amount
 from config.ids import parse_id
 
 ATTEMPTS = 10
+SETUP_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}", re.ASCII)
 
 
 @require_http_methods(["GET", "POST"])
@@ -74,7 +76,9 @@ def add_card(request: HttpRequest) -> HttpResponse:
 def card_saved(request: HttpRequest) -> HttpResponse:
     """Back from that page: takes the card over. A page that belongs to someone else changes nothing."""
     try:
-        card = payment_methods.finish_setup(request.GET.get("setup", "")[:255], current_account(request))
+        setup = request.GET.get("setup", "")
+        known = SETUP_ID.fullmatch(setup)
+        card = payment_methods.finish_setup(setup, current_account(request)) if known else None
     except Refusal as refusal:
         messages.error(request, refusal.detail)
         return redirect("auto_recharge")

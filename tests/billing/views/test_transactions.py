@@ -8,7 +8,8 @@ import zipfile
 from datetime import timedelta
 
 import pytest
-from django.test import Client
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient, Client
 from django.utils.timezone import now
 
 from accounts.keys import create_key
@@ -190,6 +191,21 @@ def test_csv_has_every_row_that_passes_the_filters(account: BillingAccount, brow
     assert rows[0]["balance_after"] == "62"
     assert rows[0]["unit"] == "credit"
     assert rows[0]["transaction"].startswith("txn_")
+
+
+def test_an_asynchronous_server_streams_the_same(account: BillingAccount, browser: Client) -> None:
+    for number in range(3):
+        give(account, f"Gift {number}")
+
+    async def fetch() -> str:
+        client = AsyncClient()
+        client.cookies = browser.cookies
+        response = await client.get("/transactions.csv")
+        pieces = [piece async for piece in response.streaming_content]  # type: ignore[attr-defined]
+        return b"".join(pieces).decode("utf-8-sig")
+
+    rows = list(csv.DictReader(io.StringIO(async_to_sync(fetch)(), newline="")))
+    assert [row["description"] for row in rows] == ["Gift 2", "Gift 1", "Gift 0", "Welcome bonus"]
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t=", "\r=", " =", "\n@", "\x00=", "＝"])
