@@ -129,12 +129,12 @@ def test_filters_live_in_the_url_and_back_works(site: Site) -> None:
         assert "q=nothing" in page.url
         page.go_back()
         page.wait_for_url("**/transactions?type=topups")
-        page.locator(".txn").first.wait_for()
+        page.locator("#transaction-rows .txn").first.wait_for()
         assert page.locator("#id_q").input_value() == ""
         rows = page.locator(".txn").count()
         page.get_by_role("navigation", name="Type of transaction").get_by_text("All").click()
         page.get_by_role("link", name="Load more").click()
-        page.wait_for_function("document.querySelectorAll('.txn').length > 50")
+        page.locator("#transaction-rows .txn").nth(50).wait_for()
         assert page.locator(".txn").count() > rows
 
 
