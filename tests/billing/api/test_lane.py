@@ -32,16 +32,25 @@ def _fresh_caches() -> Iterator[None]:
     identities.cache.clear()
 
 
+def lane_to(dsn: str) -> Lane:
+    """The application as the web server runs it, on this database."""
+    return Lane(cast(App, django_application), dsn)
+
+
+def client_of(lane: Lane, studio: Api) -> httpx.AsyncClient:
+    """A client with the studio's key."""
+    headers = {"Authorization": f"Bearer {studio.key}"}
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=lane), base_url="http://portal", headers=headers
+    )
+
+
 def in_lane(studio: Api, session: Session) -> Any:
-    """Run a session against the ASGI application with the studio's key."""
+    """Run a session against the application."""
 
     async def run() -> Any:
-        lane = Lane(cast(App, django_application), _dsn())
-        headers = {"Authorization": f"Bearer {studio.key}"}
-        transport = httpx.ASGITransport(app=lane)
-        async with httpx.AsyncClient(
-            transport=transport, base_url="http://portal", headers=headers
-        ) as client:
+        lane = lane_to(_dsn())
+        async with client_of(lane, studio) as client:
             try:
                 return await session(client)
             finally:
@@ -211,11 +220,8 @@ def test_a_revoked_key_gets_nothing_though_it_is_still_cached(ann: Payer, studio
 
 def test_a_database_that_is_gone_answers_503_and_never_a_false_success(ann: Payer, studio: Api) -> None:
     async def session() -> httpx.Response:
-        lane = Lane(cast(App, django_application), "host=/nowhere dbname=none")
-        transport = httpx.ASGITransport(app=lane)
-        async with httpx.AsyncClient(transport=transport, base_url="http://portal") as client:
-            headers = {"Authorization": f"Bearer {studio.key}"}
-            return await client.post("/v1/charges", content=body_of(ann), headers=headers)
+        async with client_of(lane_to("host=/nowhere dbname=none"), studio) as client:
+            return await client.post("/v1/charges", content=body_of(ann))
 
     answer = asyncio.run(session())
     assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
@@ -250,12 +256,10 @@ def test_a_service_key_may_not_pay(ann: Payer, studio: Api) -> None:
 
 
 def test_keys_that_were_used_are_noted_in_passing(ann: Payer, studio: Api) -> None:
-    lane = Lane(django_application, _dsn())
+    lane = lane_to(_dsn())
 
     async def session() -> None:
-        transport = httpx.ASGITransport(app=lane)  # type: ignore[arg-type]
-        headers = {"Authorization": f"Bearer {studio.key}"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://portal", headers=headers) as client:
+        async with client_of(lane, studio) as client:
             await client.post("/v1/charges", content=body_of(ann))
         await lane.close()
 
