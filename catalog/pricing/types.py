@@ -11,6 +11,9 @@ from typing import Literal
 
 from catalog.pricing.units import decimal_to_text, micros_to_text
 
+GENERATE = "generate"
+"""The operation that every model is there for."""
+
 Scalar = str | bool | int | Decimal
 ChargeOn = Literal["acceptance", "settlement"]
 ParameterType = Literal["integer", "number", "choice", "flag"]
@@ -139,6 +142,9 @@ class Item:
 
     @property
     def label(self) -> str:
+        """What charges and lines call it: "Static" where it is simply generated, else "Static, upscale"."""
+        if self.operation == GENERATE:
+            return self.model_name
         return f"{self.model_name}, {self.operation_name[:1].lower()}{self.operation_name[1:]}"
 
 

@@ -171,7 +171,7 @@ def test_a_volume_offer_is_a_line_of_its_own() -> None:
     offer = Discount(label="Committed use", percent=Decimal(20))
     quote = estimate(book(item(Rate(price=Decimal(5)))), "m", "generate", {}, discounts=[offer])
     assert [(line["what"], line["amount"]) for line in quote.lines_json()] == [
-        ("M, generate", "5"),
+        ("M", "5"),
         ("Committed use", "-1"),
     ]
 
@@ -200,7 +200,7 @@ def test_nothing_delivered_costs_nothing_in_spite_of_a_minimum() -> None:
 def test_a_minimum_charge_is_shown_as_a_line() -> None:
     quote = estimate(book(item(Rate(price=Decimal("0.25")), minimum=Decimal(2))), "m", "generate", {})
     assert [(line["what"], line["amount"]) for line in quote.lines_json()] == [
-        ("M, generate", "0.25"),
+        ("M", "0.25"),
         ("Minimum charge", "1.75"),
     ]
 
@@ -254,7 +254,7 @@ def test_what_a_quote_keeps_lets_the_outputs_imply_anew() -> None:
         (
             "colour",
             "red",
-            "is not a parameter of M, generate; it takes audio, count, queue, resolution, seconds.",
+            "is not a parameter of M; it takes audio, count, queue, resolution, seconds.",
         ),
     ],
 )
@@ -293,8 +293,8 @@ def test_a_book_with_circles_doubles_and_missing_plans_is_refused_with_all_probl
             item(Rate(), operation="loop", operation_name="Loop", phases=(circle, dangling)),
         )
     assert refusal.value.problems == (
-        "M, generate is priced twice.",
-        "M, generate requires the plan 'platinum', which is missing.",
+        "M is priced twice.",
+        "M requires the plan 'platinum', which is missing.",
         "M, loop uses m.gone, which has no price.",
         "M, loop is composed of itself.",
     )

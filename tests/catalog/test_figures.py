@@ -164,10 +164,10 @@ def test_a_refused_gate_names_the_plan_that_opens_it() -> None:
     quote = estimate(book_of("sites", "standard"), "flux-pro", "generate", {})
     basic = bundled("sites").file.plan[0]
     assert gates.refusal(quote, basic) == (
-        "Flux Pro, generate needs the Pro plan or above; this account is on Basic."
+        "Flux Pro needs the Pro plan or above; this account is on Basic."
     )
     assert gates.refusal(quote, None) == (
-        "Flux Pro, generate needs the Pro plan or above; this account has no plan."
+        "Flux Pro needs the Pro plan or above; this account has no plan."
     )
 
 
