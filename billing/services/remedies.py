@@ -18,7 +18,8 @@ def ways_out(code: str, *, terms: Terms, mode: str, recharge_on: bool) -> list[d
     """``[{"code", "url"}]`` for a refusal with this code, in the order in which they are tried.
 
     A pay-per-use account may owe up to its spending limit (profile ``toon``), so that is what it raises.
-    Auto-recharge helps where it is off and could be on; postpaid where the terms have it (profile ``gateway``).
+    Auto-recharge helps where it is off and could be on; postpaid where the terms have it
+    with a rule for its credit limit (profile ``gateway``): without one nobody who switches may owe anything.
     """
     sold = terms.topup.enabled
     if code == "spending_limit_reached" or (code == "credit_limit_reached" and mode == "metered"):
@@ -28,7 +29,11 @@ def ways_out(code: str, *, terms: Terms, mode: str, recharge_on: bool) -> list[d
         helps = {
             "add_funds": sold,
             "enable_auto_recharge": short and sold and terms.auto_recharge is not None and not recharge_on,
-            "switch_to_postpaid": short and mode != "postpaid" and "postpaid" in terms.modes,
+            "switch_to_postpaid": short and mode != "postpaid" and _may_owe(terms),
         }
     base = settings.PORTAL_BASE_URL
     return [{"code": way, "url": base + ADDRESSES[way]} for way, does in helps.items() if does]
+
+
+def _may_owe(terms: Terms) -> bool:
+    return "postpaid" in terms.modes and terms.credit_limit is not None

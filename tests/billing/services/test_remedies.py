@@ -6,22 +6,25 @@ import pytest
 
 from billing.services.remedies import ways_out
 from catalog import snapshot
-from catalog.terms import TopUp
+from catalog.terms import CreditLimitRule, CreditLimitTier, TopUp
 
 FUNDS, RECHARGE, LIMIT, POSTPAID = "add_funds", "enable_auto_recharge", "raise_limit", "switch_to_postpaid"
 NOT_SOLD = {"topup": TopUp(enabled=False)}
-PREPAID_ONLY = {"modes": ("prepaid",)}
+RULE = CreditLimitRule(tiers=(CreditLimitTier(paid_invoices=0, age_days=0, paid_volume=0, limit=1),))
+OWED = {"credit_limit": RULE}
+PREPAID_ONLY = {"modes": ("prepaid",), "credit_limit": RULE}
 
 
 @pytest.mark.parametrize(
     ("code", "mode", "recharge_on", "change", "ways"),
     [
-        ("insufficient_credits", "prepaid", False, {}, [FUNDS, RECHARGE, POSTPAID]),
-        ("insufficient_credits", "prepaid", True, {}, [FUNDS, POSTPAID]),
+        ("insufficient_credits", "prepaid", False, OWED, [FUNDS, RECHARGE, POSTPAID]),
+        ("insufficient_credits", "prepaid", False, {}, [FUNDS, RECHARGE]),
+        ("insufficient_credits", "prepaid", True, OWED, [FUNDS, POSTPAID]),
         ("insufficient_credits", "prepaid", False, PREPAID_ONLY, [FUNDS, RECHARGE]),
-        ("insufficient_credits", "prepaid", False, {"auto_recharge": None}, [FUNDS, POSTPAID]),
-        ("insufficient_credits", "prepaid", False, NOT_SOLD, [POSTPAID]),
-        ("insufficient_credits", "postpaid", True, {}, [FUNDS]),
+        ("insufficient_credits", "prepaid", False, {"auto_recharge": None} | OWED, [FUNDS, POSTPAID]),
+        ("insufficient_credits", "prepaid", False, NOT_SOLD | OWED, [POSTPAID]),
+        ("insufficient_credits", "postpaid", True, OWED, [FUNDS]),
         ("credit_limit_reached", "postpaid", False, {}, [FUNDS]),
         ("credit_limit_reached", "postpaid", False, NOT_SOLD, []),
         ("credit_limit_reached", "metered", False, {}, [LIMIT]),
