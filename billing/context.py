@@ -10,16 +10,20 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 
+from accounts.current import current_membership
+from billing.selectors import plans
+
 THEMES = frozenset({"light", "dark"})
 
 
 @dataclass(frozen=True, slots=True)
 class NavItem:
-    """One way to go; shown when its page exists."""
+    """One way to go; shown when its page exists, and ``serves`` the profile of the account in view."""
 
     name: str
     label: str
     icon: str
+    serves: Callable[[str], bool] | None = None
 
 
 NAV: tuple[tuple[str, tuple[NavItem, ...]], ...] = (
@@ -29,12 +33,14 @@ NAV: tuple[tuple[str, tuple[NavItem, ...]], ...] = (
             NavItem("overview", "Overview", "squares-2x2"),
             NavItem("transactions", "Transactions", "receipt-percent"),
             NavItem("pricing", "Pricing", "tag"),
+            NavItem("plan", "Plan", "rectangle-stack", serves=plans.has_choice),
         ),
     ),
     (
         "Manage",
         (
             NavItem("auto_recharge", "Auto-recharge", "arrow-path"),
+            NavItem("limits", "Limits", "adjustments-horizontal"),
             NavItem("api_keys", "API keys", "key"),
             NavItem("team", "Team", "users"),
             NavItem("settings", "Settings", "cog-6-tooth"),
@@ -55,14 +61,16 @@ def page_frame(request: HttpRequest) -> dict[str, Any]:
 
 
 def navigation(request: HttpRequest) -> list[tuple[str, list[dict[str, Any]]]]:
-    """Sections and their items, without those whose page does not exist."""
+    """Sections and their items, without those whose page does not exist or has nothing for this account."""
     here = request.resolver_match.url_name if request.resolver_match else ""
+    membership = current_membership(request)
+    profile = membership.account.profile if membership else ""
     sections = []
     for label, items in NAV:
         shown = [
             {"label": item.label, "icon": item.icon, "url": url, "current": _is_here(item.name, here or "")}
             for item in items
-            if (url := _url(item.name))
+            if (url := _url(item.name)) and (item.serves is None or item.serves(profile))
         ]
         if shown:
             sections.append((label, shown))

@@ -116,6 +116,15 @@ class AutoRechargeForm(forms.Form):
         self.fields["monthly_cap"] = AmountField(locale=locale, required=False)
 
 
+class SpendingLimitForm(forms.Form):
+    """A monthly limit as typed. ``confirmed`` is the micros that were agreed to although they are spent already."""
+
+    def __init__(self, data: Any = None, *, locale: str) -> None:
+        super().__init__(data)
+        self.fields["limit"] = AmountField(locale=locale)
+        self.fields["confirmed"] = forms.CharField(required=False, max_length=20)
+
+
 def new_request_key() -> str:
     """A fresh key for a form that pays: whatever is sent twice with it is paid once."""
     return str(uuid.uuid4())

@@ -2,8 +2,9 @@
 
 from django.urls import path
 
-from billing.views import auto_recharge, credits, keys, transactions
+from billing.views import auto_recharge, credits, keys, limits, transactions
 from billing.views.overview import overview, overview_balance
+from billing.views.plan import plan
 from billing.views.pricing import pricing
 from billing.views.theme import set_theme
 
@@ -25,9 +26,12 @@ urlpatterns = [
     path("transactions/<str:transaction_id>", transactions.story, name="transactions_story"),
     path("auto-recharge", auto_recharge.auto_recharge, name="auto_recharge"),
     path("auto-recharge/sentence", auto_recharge.recharge_sentence, name="recharge_sentence"),
+    path("limits", limits.limits, name="limits"),
+    path("limits/preview", limits.limits_preview, name="limits_preview"),
     path("cards/add", auto_recharge.add_card, name="add_card"),
     path("cards/saved", auto_recharge.card_saved, name="card_saved"),
     path("cards/<str:card_id>", auto_recharge.change_card, name="change_card"),
     path("pricing", pricing, name="pricing"),
+    path("plan", plan, name="plan"),
     path("theme", set_theme, name="set_theme"),
 ]

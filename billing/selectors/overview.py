@@ -15,6 +15,7 @@ from billing.ledger.models import Charge, Grant, Transaction
 from billing.models import AutoRecharge, PaymentMethod
 from billing.money_text import money_text
 from billing.selectors import transactions, usage
+from billing.selectors.limits import meter
 from catalog import snapshot
 from catalog.pricing.units import CREDIT, Amount
 
@@ -151,6 +152,4 @@ def _forecast(available: int, used: usage.DailyUsage, today: date) -> Forecast |
 def _spend(view: BalanceView, spent: int) -> Spend:
     if view.spend_limit is None:
         return Spend(spent, None, 0, "")
-    percent = 100 if view.spend_limit == 0 else min(100, view.spent * 100 // view.spend_limit)
-    tone = "bad" if percent >= 100 else "warn" if percent >= 80 else ""
-    return Spend(view.spent, view.spend_limit, percent, tone)
+    return Spend(view.spent, view.spend_limit, *meter(view.spent, view.spend_limit))

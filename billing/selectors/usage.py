@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import connection
+from django.db.models import Q, Sum
 from django.utils.timezone import get_current_timezone_name
 
-from billing.ledger.models import Charge
+from billing.ledger.models import Charge, Kind, Transaction
 from billing.selectors.transactions import first_seq
 
 PACE_DAYS: Final = 14
@@ -58,6 +59,17 @@ def daily(account_id: uuid.UUID, since: datetime) -> DailyUsage:
                 used[model][day] = gross
             net[day] += netted
     return DailyUsage(dict(used), dict(net))
+
+
+def spent_between(account_id: uuid.UUID, since: datetime, until: datetime) -> int:
+    """Net micros used from ``since`` to before ``until``, by the ledger; never negative."""
+    lines = Transaction.objects.filter(
+        Q(kind=Kind.USAGE) | Q(kind=Kind.REFUND, charge__isnull=False),
+        account_id=account_id,
+        seq__gte=first_seq(account_id, since),
+        seq__lt=first_seq(account_id, until),
+    )
+    return max(0, -(lines.aggregate(Sum("amount"))["amount__sum"] or 0))
 
 
 def run_out(available: int, usage: DailyUsage, today: date) -> tuple[int, int] | None:

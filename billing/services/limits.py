@@ -36,6 +36,12 @@ def set_spending_limit(account_id: uuid.UUID, limit: int | None, currency: str |
             balances.set_credit_limit(account_id, limit)
 
 
+def stops_at_once(standing: balances.BalanceView, limit: int) -> bool:
+    """Whether a lower limit of ``limit`` micros is used up already: what costs something stops with it."""
+    lowered = standing.spend_limit is None or limit < standing.spend_limit
+    return lowered and limit <= standing.spent
+
+
 def micros_of_cents(profile: str, unit: str, cents: int) -> int:
     """The limit that so many cents of the profile's currency are, in micros of the account's unit."""
     if unit != CREDIT:

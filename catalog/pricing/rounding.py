@@ -31,6 +31,11 @@ def quotient_micros(value: Decimal, divisor: Decimal) -> int:
     return int(_HALF_UP.divide(value.scaleb(6, EXACT), divisor).quantize(_ONE, context=_HALF_UP))
 
 
+def whole_units_up(micros: int) -> int:
+    """The next whole unit, in micros: for amounts that are proposed to people, never for what is charged."""
+    return -(-micros // MICRO) * MICRO
+
+
 def minor_from_micros(micros: int, exponent: int) -> int:
     """Minor units of a currency with ``exponent`` decimals nearest to ``micros``, halves away from zero."""
     divisor: int = MICRO // 10**exponent
