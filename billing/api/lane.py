@@ -1,8 +1,9 @@
 """The lane: a small ASGI function in front of Django for the requests that come thousands a second.
 
-It answers ``POST /v1/charges``, ``…/settle`` and ``…/void`` by the same functions as Django's views (parse, validate, price,
-ask the ledger, answer); only the ledger's call is shared by all requests that are waiting for it (``groups``). Everything
-else goes on to Django untouched. Measured against Django's own views in benchmarks/; CONTRIBUTING tells why it exists.
+It answers ``POST /v1/charges``, ``…/settle``, ``…/void`` and ``GET /v1/balance`` by the same functions as Django's views
+(parse, validate, price, ask the ledger, answer); only the ledger's call is shared by all requests that are waiting
+for it (``groups``). Everything else goes on to Django untouched. Measured against Django's own views in benchmarks/;
+CONTRIBUTING tells why it exists.
 """
 
 import asyncio
@@ -23,9 +24,11 @@ from billing.api import body, idempotency, problems, work
 from billing.api.auth import bearer, unknown_key
 from billing.api.groups import Group, Link
 from billing.api.schemas import AuthorizeBody, SettleBody, VoidBody, validated
-from billing.errors import Refusal, ServiceUnavailable
+from billing.api.security import of_kind
+from billing.errors import NotFound, Refusal, ServiceUnavailable, Unauthorized
 from billing.ledger import exact_json, holds
 from billing.ledger.holds import FinishRequest, PlaceRequest
+from billing.selectors import api as reads
 from billing.selectors import identities
 from billing.selectors.identities import Identity
 from billing.services import auto_recharge, charges
@@ -76,22 +79,23 @@ class Lane:
         status, answer, headers = await self._answer(scope, receive, handler)
         await _send(send, status, answer, headers)
 
-    def _handler(self, scope: Scope) -> "Callable[[_Call], Awaitable[Answer]] | None":
-        if scope["method"] != "POST" or scope["query_string"]:
+    def _handler(self, scope: Scope) -> "Handler | None":
+        """Who answers here; None for Django, which also takes dry runs and everything else with a query."""
+        path, method = scope["path"], scope["method"]
+        if scope["query_string"] or not path.startswith("/v1/"):
             return None
-        path: str = scope["path"]
+        if method == "GET":
+            return self._balance if path == "/v1/balance" else None
+        if method != "POST":
+            return None
         if path == "/v1/charges":
             return self._authorize
-        if path.startswith("/v1/charges/"):
-            if path.endswith("/settle"):
-                return self._settle
-            if path.endswith("/void"):
-                return self._void
+        _, _, collection, *rest = path.split("/")
+        if collection == "charges" and len(rest) == 2:
+            return {"settle": self._settle, "void": self._void}.get(rest[1])
         return None
 
-    async def _answer(
-        self, scope: Scope, receive: Receive, handler: "Callable[[_Call], Awaitable[Answer]]"
-    ) -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, handler: "Handler") -> Answer:
         try:
             call = await self._call(scope, receive)
             status, answer, headers = await handler(call)
@@ -104,21 +108,25 @@ class Lane:
             return *problems.problem(away), problems.headers(away)
         except Exception:
             request_id = secrets.token_hex(8)
-            logger.exception("unexpected error %s in POST %s", request_id, scope["path"])
+            logger.exception("unexpected error %s in %s %s", request_id, scope["method"], scope["path"])
             return 500, problems.unexpected_body(request_id), {}
 
     async def _call(self, scope: Scope, receive: Receive) -> "_Call":
         told = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _WANTED}
-        text = bearer(told.get(b"authorization"))
-        service = await self._identity(digest(text), identities.BY_KEY_SQL)
-        if service is None:
-            raise unknown_key()
-        limits = check(service.kind, service.key_id).headers()
-        work.require_service(service)
+        try:
+            text = bearer(told.get(b"authorization"))
+            bearing = await self._identity(digest(text), identities.BY_KEY_SQL)
+            if bearing is None:
+                raise unknown_key()
+        except Unauthorized:
+            check("anonymous", scope["client"][0] if scope.get("client") else "")
+            raise
+        limits = check(bearing.kind, bearing.key_id).headers()
+        of_kind(bearing, ("customer",) if scope["method"] == "GET" else ("service",))
         raw = await _read(receive)
-        key = idempotency.key_of(told.get(b"idempotency-key"))
+        key = idempotency.key_of(told.get(b"idempotency-key")) if scope["method"] == "POST" else None
         hashed = idempotency.request_hash("POST", scope["path"], raw) if key is not None else ""
-        return _Call(scope["path"], raw, work.caller_of(service, key, hashed), limits)
+        return _Call(scope["path"], raw, bearing, work.caller_of(bearing, key, hashed), limits)
 
     async def _identity(self, handle: bytes | uuid.UUID, sql: str) -> Identity | None:
         if (kept := identities.cache.get(handle)) is not None:
@@ -144,6 +152,13 @@ class Lane:
         return work.known_account(
             None if account_id is None else await self._identity(account_id, identities.BY_ACCOUNT_SQL)
         )
+
+    async def _balance(self, call: "_Call") -> Answer:
+        cursor = await (await self._reading.get()).execute(reads.STANDING_SQL, [call.bearer.account_id])
+        row = await cursor.fetchone()
+        if row is None:
+            raise NotFound("There is no such account.")
+        return 200, reads.balance_body(row, call.bearer, snapshot.current().terms(call.bearer.profile)), {}
 
     async def _authorize(self, call: "_Call") -> Answer:
         asked = validated(AuthorizeBody, body.parse(call.raw))
@@ -248,16 +263,17 @@ class Lane:
 class _Call:
     """One hot request, read and recognised."""
 
-    __slots__ = ("caller", "limits", "path", "raw")
+    __slots__ = ("bearer", "caller", "limits", "path", "raw")
 
-    def __init__(self, path: str, raw: bytes, caller: Caller, limits: Headers) -> None:
-        self.path, self.raw, self.caller, self.limits = path, raw, caller, limits
+    def __init__(self, path: str, raw: bytes, bearer: Identity, caller: Caller, limits: Headers) -> None:
+        self.path, self.raw, self.bearer, self.caller, self.limits = path, raw, bearer, caller, limits
 
     @property
     def charge_id(self) -> str:
         return self.path.split("/")[3]
 
 
+Handler = Callable[[_Call], Awaitable[Answer]]
 _WANTED: Final = frozenset({b"authorization", b"idempotency-key"})
 
 

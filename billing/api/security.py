@@ -25,11 +25,7 @@ class KeyAuth(AuthBase):
     kinds: tuple[str, ...] = ("customer", "service")
 
     def __call__(self, request: HttpRequest) -> Identity:
-        identity = admit(request)
-        if identity.kind not in self.kinds:
-            wanted = " or ".join(_NAMES[kind] for kind in self.kinds)
-            raise Forbidden(f"This address takes {wanted}.")
-        return identity
+        return of_kind(admit(request), self.kinds)
 
 
 class AnyKey(KeyAuth):
@@ -46,6 +42,14 @@ class ServiceAuth(KeyAuth):
     """The key of the company's own generation service."""
 
     kinds = ("service",)
+
+
+def of_kind(identity: Identity, kinds: tuple[str, ...]) -> Identity:
+    """The identity, if its key is of one of these kinds. Raises Forbidden."""
+    if identity.kind not in kinds:
+        wanted = " or ".join(_NAMES[kind] for kind in kinds)
+        raise Forbidden(f"This address takes {wanted}.")
+    return identity
 
 
 def admit(request: HttpRequest) -> Identity:

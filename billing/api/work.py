@@ -55,10 +55,3 @@ def known_account(found: Identity | None) -> Identity:
     if found is None:
         raise NotFound("There is no such account.")
     return found
-
-
-def require_service(identity: Identity) -> Identity:
-    """Only the company's own service may charge. Raises Forbidden."""
-    if identity.kind != "service":
-        raise Forbidden("Charges are placed by the generation service, with a key that starts bps_.")
-    return identity

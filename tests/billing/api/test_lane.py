@@ -167,6 +167,23 @@ def test_a_void_ends_the_hold_with_nothing_charged(eva: Payer, studio: Api) -> N
     assert not Transaction.objects.filter(kind="usage").exists()
 
 
+def test_the_balance_is_told_as_by_the_view(eva: Payer, studio: Api) -> None:
+    async def session(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.get("/v1/balance")
+
+    lane = in_lane(eva.api, session)
+    assert (lane.status_code, lane.json()) == (200, eva.api.get("/v1/balance").body)
+    wrong = in_lane(studio, session)
+    assert (wrong.status_code, wrong.json()) == (403, studio.get("/v1/balance").body)
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/charges/ch_0/more/settle", "/v1/charges//settle", "/v1/charges/x/settle"]
+)
+def test_an_address_that_is_none_is_not_found(ann: Payer, studio: Api, path: str) -> None:
+    assert post(studio, path, b"{}").status_code == 404
+
+
 def test_hundreds_at_once_spend_what_is_there_and_not_a_credit_more(ann: Payer, studio: Api) -> None:
     ann.give(450)
 
