@@ -10,7 +10,16 @@ from billing.ledger.models import Transaction
 from tests.accounts.test_pages import assert_whole
 from tests.billing.views.conftest import SignIn, work
 
-PAGES = ["/", "/transactions", "/transactions?q=nothing", "/credits/add", "/auto-recharge", "/pricing"]
+PAGES = [
+    "/",
+    "/transactions",
+    "/transactions?q=nothing",
+    "/credits/add",
+    "/auto-recharge",
+    "/limits",
+    "/plan",
+    "/pricing",
+]
 PRIVATE = [page for page in PAGES if page != "/pricing"]
 HTMX = {"HTTP_HX_REQUEST": "true"}
 
@@ -37,6 +46,8 @@ def test_a_story_is_whole(account: BillingAccount, browser: Client) -> None:
         "/credits/add",
         "/credits/quote?amount=60",
         "/auto-recharge/sentence",
+        "/limits",
+        "/limits/preview?limit=60",
         "/transactions?type=usage",
     ],
 )
@@ -72,7 +83,7 @@ def test_reading_pages_take_no_post(browser: Client, path: str) -> None:
     assert browser.post(path).status_code == 405
 
 
-@pytest.mark.parametrize("path", ["/credits/add", "/auto-recharge", "/cards/add", "/theme"])
+@pytest.mark.parametrize("path", ["/credits/add", "/auto-recharge", "/limits", "/cards/add", "/theme"])
 def test_a_form_from_elsewhere_is_refused(account: BillingAccount, sign_in: SignIn, path: str) -> None:
     browser = sign_in(account, "owner")
     strict = Client(enforce_csrf_checks=True)
