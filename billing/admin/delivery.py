@@ -6,14 +6,14 @@ from django.http import HttpRequest
 from django.utils.timezone import now
 from unfold.admin import ModelAdmin
 
+from accounts.admin import ViewOnly
 from billing import outbox
-from billing.admin.payments import ReadOnly
 from billing.models import OutboxMessage, WebhookInbox
 from billing.services import inbox
 
 
 @admin.register(WebhookInbox)
-class WebhookInboxAdmin(ReadOnly, ModelAdmin):
+class WebhookInboxAdmin(ViewOnly, ModelAdmin):
     """Stripe's events. Unfinished ones carry their error; carrying one out twice does nothing the second
     time.
     """
@@ -49,7 +49,7 @@ class WebhookInboxAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(OutboxMessage)
-class OutboxAdmin(ReadOnly, ModelAdmin):
+class OutboxAdmin(ViewOnly, ModelAdmin):
     """What must be sent. Parked messages failed a dozen times and wait for a person."""
 
     list_display = ("kind", "key", "created_at", "sent_at", "attempts", "next_attempt_at", "parked_at")

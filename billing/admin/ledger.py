@@ -13,8 +13,8 @@ from unfold.decorators import action
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
+from accounts.admin import ViewOnly
 from accounts.models import User
-from billing.admin.payments import ReadOnly
 from billing.errors import Refusal
 from billing.ledger.models import Balance, Charge, Grant, Transaction
 from billing.services.adjustments import adjust
@@ -43,7 +43,7 @@ class AdjustmentForm(forms.Form):
 
 
 @admin.register(Balance)
-class BalanceAdmin(ReadOnly, ModelAdmin):
+class BalanceAdmin(ViewOnly, ModelAdmin):
     """What each account has. The one thing to do here is an adjustment."""
 
     list_display = ("account", "unit", "balance_text", "held_text", "next_expiry", "is_open")
@@ -102,7 +102,7 @@ class BalanceAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Transaction)
-class TransactionAdmin(ReadOnly, ModelAdmin):
+class TransactionAdmin(ViewOnly, ModelAdmin):
     """The history of all accounts, newest last made first. Append-only in the database too."""
 
     list_display = ("public_id", "account", "seq", "kind", "amount_text", "unit", "description", "created_at")
@@ -135,7 +135,7 @@ class TransactionAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Grant)
-class GrantAdmin(ReadOnly, ModelAdmin):
+class GrantAdmin(ViewOnly, ModelAdmin):
     """Credits as they came in, and what is left of them."""
 
     list_display = ("public_id", "account", "source", "amount_text", "remaining_text", "unit", "expires_at")
@@ -156,7 +156,7 @@ class GrantAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Charge)
-class ChargeAdmin(ReadOnly, ModelAdmin):
+class ChargeAdmin(ViewOnly, ModelAdmin):
     """Every piece of work: its hold, cost, price lines and where it ran."""
 
     list_display = (

@@ -3,11 +3,12 @@ edited.
 """
 
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
+from accounts.admin import ViewOnly
 from billing.gateways.protocol import GatewayError
 from billing.models import AutoRecharge, Payment, PaymentMethod, Reversal
 from billing.services import payments
@@ -24,27 +25,14 @@ STATUS_LABELS = {
 }
 
 
-class ReadOnly:
-    """Services write these rows; the admin shows them."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-class ReversalInline(ReadOnly, TabularInline):
+class ReversalInline(ViewOnly, TabularInline):
     model = Reversal
     extra = 0
     fields = ("kind", "stripe_id", "status", "reason", "cash_minor", "withdrawn", "created_at")
 
 
 @admin.register(Payment)
-class PaymentAdmin(ReadOnly, ModelAdmin):
+class PaymentAdmin(ViewOnly, ModelAdmin):
     """Every attempt to take money. Quarantined ones need a person: refund at Stripe, or adjust with a
     reason.
     """
@@ -88,7 +76,7 @@ class PaymentAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(Reversal)
-class ReversalAdmin(ReadOnly, ModelAdmin):
+class ReversalAdmin(ViewOnly, ModelAdmin):
     """Refunds and disputes as Stripe has them, and the credits they took back."""
 
     list_display = ("stripe_id", "kind", "status", "payment", "cash_text", "withdrawn_text", "created_at")
@@ -106,7 +94,7 @@ class ReversalAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(AutoRecharge)
-class AutoRechargeAdmin(ReadOnly, ModelAdmin):
+class AutoRechargeAdmin(ViewOnly, ModelAdmin):
     """The customer's own setting; support sees why nothing is charged."""
 
     list_display = (
@@ -132,7 +120,7 @@ class AutoRechargeAdmin(ReadOnly, ModelAdmin):
 
 
 @admin.register(PaymentMethod)
-class PaymentMethodAdmin(ReadOnly, ModelAdmin):
+class PaymentMethodAdmin(ViewOnly, ModelAdmin):
     """Saved cards as the customer sees them."""
 
     list_display = ("label", "account", "expiry", "is_default", "created_at")

@@ -11,10 +11,10 @@ PIP = {
 
 
 def test_pips_settings_reach_uv_under_its_own_names() -> None:
-    environment = uv_environment({"HOME": "/home/someone"}, PIP)
+    environment = uv_environment({"HOME": "/anywhere"}, PIP)
 
     assert environment == {
-        "HOME": "/home/someone",
+        "HOME": "/anywhere",
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_DEFAULT_INDEX": "https://packages.example/simple",
         "UV_INDEX": "https://a.example/simple https://b.example/simple",
