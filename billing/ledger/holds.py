@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import orjson
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
 from billing.ledger import exact_json
 from config.ids import new_id
@@ -102,11 +102,24 @@ def finish(requests: Sequence[FinishRequest]) -> list[Outcome]:
 def _run(sql: str, requests: Sequence[PlaceRequest] | Sequence[FinishRequest]) -> list[Outcome]:
     if not requests:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [encode(requests)])
-        outcomes = decode(cursor.fetchone()[0], len(requests))
-        for number, outcome in enumerate(outcomes):
-            if outcome["code"] == "again":
-                cursor.execute(sql, [encode(requests[number : number + 1])])
-                outcomes[number] = decode(cursor.fetchone()[0], 1)[0]
+    outcomes = _ask(sql, requests)
+    for number, outcome in enumerate(outcomes):
+        if outcome["code"] == "again":
+            outcomes[number] = _ask(sql, requests[number : number + 1])[0]
     return outcomes
+
+
+def _ask(sql: str, requests: Sequence[PlaceRequest] | Sequence[FinishRequest]) -> list[Outcome]:
+    """The call itself. Two accounts share no lock, so one Idempotency-Key may be recorded for another account while the
+    call runs; asked once more, the call sees it.
+    """
+    try:
+        return _call(sql, requests)
+    except IntegrityError:
+        return _call(sql, requests)
+
+
+def _call(sql: str, requests: Sequence[PlaceRequest] | Sequence[FinishRequest]) -> list[Outcome]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(sql, [encode(requests)])
+        return decode(cursor.fetchone()[0], len(requests))
