@@ -254,11 +254,14 @@ def _checkout_order(payment: Payment, key: str) -> CheckoutOrder:
 def submit_card(payment: Payment, *, method_id: str) -> Payment:
     """Charge a saved card for a committed payment and record what came of it. Raises nothing of Stripe's.
 
-    Where Stripe does not answer the payment is ``unknown`` and the sweeper finds out.
+    Where Stripe does not answer the payment is ``unknown`` and the sweeper finds out. One that was given up
+    or decided meanwhile is not sent: another may be under way in its place.
     """
     try:
         customer_id = customers.ensure(payment.account)
         payment = payments.submitting(payment.pk, customer_id=customer_id, method_id=method_id)
+        if payment.status != Status.SUBMITTED:
+            return payment
         standing = patiently(lambda: gateway().charge_card(_card_order(payment)))
     except (Unreachable, Busy):
         return payments.unanswered(payment.pk)

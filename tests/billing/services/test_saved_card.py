@@ -145,3 +145,17 @@ def test_no_card_number_is_stored(account: BillingAccount, payments_at: Simulato
     save_card(account, payments_at)
     stored = {field.name for field in PaymentMethod._meta.fields}
     assert not stored & {"number", "pan", "cvc", "fingerprint"}
+
+
+def test_a_payment_given_up_meanwhile_is_not_charged(account: BillingAccount, payments_at: Simulator) -> None:
+    save_card(account, payments_at)
+    auto_recharge.configure(
+        account=account, enabled=True, threshold=60 * CREDIT, amount=dollars("25"), monthly_cap=None
+    )
+    claim = auto_recharge._claim(account.pk, 0)
+    assert isinstance(claim, tuple)
+    payments.give_up(claim[0].pk, status=Payment.Status.CANCELED, code="not_submitted", message="")
+    done = topups.submit_card(claim[0], method_id=claim[0].stripe_method_id)
+    assert done.status == "canceled"
+    assert not payments_at.client().v1.payment_intents.list().data
+    assert credits(account) == 50
