@@ -7,7 +7,7 @@ from celery import shared_task
 from django.utils.timezone import now
 
 from billing import outbox
-from billing.services import auto_recharge, charges, idempotency, inbox, payments
+from billing.services import auto_recharge, charges, expiry, idempotency, inbox, payments
 
 
 @shared_task(name="billing.recharge", ignore_result=True)
@@ -45,7 +45,13 @@ def relay_outbox() -> None:
 @shared_task(name="billing.expire_charges", ignore_result=True)
 def expire_charges() -> None:
     """Give back what is held for requests that nobody has settled in time."""
-    charges.expire_due()
+    charges.expire_all_due()
+
+
+@shared_task(name="billing.expire_credits", ignore_result=True)
+def expire_credits() -> None:
+    """Post the credits that have lapsed."""
+    expiry.expire_credits()
 
 
 @shared_task(name="billing.forget_answers", ignore_result=True)

@@ -25,6 +25,7 @@ app.conf.beat_schedule = {
     "sweep-recharges": {"task": "billing.sweep_recharges", "schedule": 15.0},
     "sweep-payments": {"task": "billing.sweep_payments", "schedule": 60.0},
     "expire-charges": {"task": "billing.expire_charges", "schedule": 60.0},
+    "expire-credits": {"task": "billing.expire_credits", "schedule": 60.0},
     "compare-with-stripe": {"task": "billing.compare_with_stripe", "schedule": 300.0},
     "forget-answers": {"task": "billing.forget_answers", "schedule": 600.0},
 }

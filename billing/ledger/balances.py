@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.db import connection, transaction
 
+from billing.ledger import clock
 from billing.ledger.errors import NoSuchAccount
 from billing.ledger.models import Balance
 from billing.ledger.post import lock
@@ -47,6 +48,12 @@ def of(account_id: uuid.UUID) -> BalanceView:
     if row is None:
         raise NoSuchAccount(str(account_id))
     return BalanceView(*row)
+
+
+def with_lapsed() -> list[uuid.UUID]:
+    """The accounts with credits that may have lapsed by now, those that wait longest first."""
+    due = Balance.objects.filter(next_expiry__lte=clock.now()).order_by("next_expiry")
+    return list(due.values_list("account_id", flat=True))
 
 
 def open_row(account_id: uuid.UUID, *, unit: str, credit_limit: int = 0) -> None:

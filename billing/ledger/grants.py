@@ -135,8 +135,12 @@ def expire(account_id: uuid.UUID) -> int:
             "-expires_at", "-id"
         )
     )
-    if not lapsed:
-        return 0
+    gone = _expire(account_id, lapsed) if lapsed else 0
+    note_next_expiry(account_id)
+    return gone
+
+
+def _expire(account_id: uuid.UUID, lapsed: list[Grant]) -> int:
     backed = (
         Charge.objects.filter(
             account_id=account_id, status="authorized", authorized_at__lt=lapsed[0].expires_at
@@ -150,7 +154,6 @@ def expire(account_id: uuid.UUID) -> int:
         if take > 0:
             _post_expiry(grant, take)
             gone += take
-    note_next_expiry(account_id)
     return gone
 
 
@@ -186,13 +189,16 @@ def withdraw(
     """Take credits back once per business key: an adjustment, a refunded purchase, a lost dispute.
 
     ``micros`` is positive. With ``grant_id`` only that grant is used. ``allow_debt`` records what is not there as
-    overdraft (dispute debt). Raises NotEnough, NoSuchAccount, KeyReused.
+    overdraft (dispute debt). What has lapsed is posted as expired first: it is not there to be taken.
+    Raises NotEnough, NoSuchAccount, KeyReused.
     """
     if micros <= 0:
         raise ValueError("a withdrawal is given as a positive amount")
-    balance = lock(account_id)[account_id]
+    lock(account_id)
     if (first := _repeat(key, account_id, -micros)) is not None:
         return first
+    expire(account_id)
+    balance = Balance.objects.get(pk=account_id)
     available = balance.balance - balance.held
     if grant_id is not None:
         available = min(available, Grant.objects.get(pk=grant_id, account_id=account_id).remaining)

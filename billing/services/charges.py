@@ -307,6 +307,14 @@ def expire_due(limit: int = 500) -> int:
     return sum(outcome["code"] == "voided" for outcome in holds.finish(requests))
 
 
+def expire_all_due(batch: int = 500) -> int:
+    """Void every hold whose time is over, some at a time; returns how many."""
+    total = 0
+    while (ended := expire_due(batch)) > 0:
+        total += ended
+    return total
+
+
 def estimate_body(priced: Quote) -> Body:
     """What a request should cost, with its lines and, where it is approximate, its range."""
     return {

@@ -118,6 +118,7 @@ def _lot(payment: Payment) -> Grant | None:
 def _unspent(payment: Payment) -> int:
     """What is left of the credits a payment bought, as far as no open hold needs it."""
     lock_balances(payment.account_id)
+    grants.expire(payment.account_id)
     lot = _lot(payment)
     standing = balances.of(payment.account_id)
     return max(0, min(lot.remaining if lot else 0, standing.balance - standing.held))

@@ -2,9 +2,11 @@
 
 import uuid
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from accounts.models import BillingAccount
 from billing.ledger import balances, grants
@@ -69,3 +71,9 @@ def standing(account_id: uuid.UUID) -> tuple[int, int, int]:
     """Balance, held and available in whole credits."""
     view = balances.of(account_id)
     return view.balance // CREDIT, view.held // CREDIT, view.available // CREDIT
+
+
+def at(moment: datetime) -> None:
+    """Move the ledger's clock for the rest of the test."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('ledger.now', %s, true)", [moment.isoformat()])

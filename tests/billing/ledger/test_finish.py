@@ -8,7 +8,8 @@ from django.db import connection
 from billing.ledger import balances, grants
 from billing.ledger.holds import FinishRequest, finish
 from billing.ledger.models import Charge, Grant, Transaction
-from tests.billing.ledger.conftest import CREDIT, OpenAccount, give, hold, settle, standing, void
+from billing.services import charges
+from tests.billing.ledger.conftest import CREDIT, OpenAccount, at, give, hold, settle, standing, void
 
 
 @pytest.mark.parametrize(
@@ -95,12 +96,6 @@ def test_what_came_off_a_hold_no_longer_counts_against_the_limit(open_account: O
     hold(account, 7)
 
 
-def at(moment: datetime) -> None:
-    """Move the ledger's clock for the rest of the test."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('ledger.now', %s, true)", [moment.isoformat()])
-
-
 def test_credits_lapse_at_the_moment_of_spending_and_are_posted_later(open_account: OpenAccount) -> None:
     account, expiry = open_account(5), datetime.now(UTC) + timedelta(days=1)
     give(account, 7, expires_at=expiry)
@@ -142,3 +137,13 @@ def test_the_charge_keeps_what_it_cost_and_where_it_ran(open_account: OpenAccoun
     settle(charge, 3, routing={"provider": "p"}, lines=lines, outputs={"count": 1})
     kept = Charge.objects.get(pk=charge)
     assert (kept.routing, kept.cost_lines, kept.outputs) == ({"provider": "p"}, lines, {"count": 1})
+
+
+def test_every_hold_whose_time_is_over_is_given_back(open_account: OpenAccount) -> None:
+    account = open_account(10)
+    for _ in range(5):
+        hold(account, 1, ttl=60)
+    hold(account, 1, ttl=600)
+    at(datetime.now(UTC) + timedelta(seconds=61))
+    assert charges.expire_all_due(batch=2) == 5
+    assert standing(account) == (10, 1, 9)
