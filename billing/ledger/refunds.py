@@ -31,7 +31,8 @@ def refund_charge(
     """Post a refund of a settled charge, whole (``micros=None``) or in part; amounts in micros.
 
     Credits go back to the grants they came from, last used first; where a grant has expired meanwhile they
-    come back as a new grant that is good for 30 days. Raises NotRefundable, Charge.DoesNotExist.
+    come back as a new grant that is good for 30 days, and what had been a debt as one without an end.
+    Raises NotRefundable, Charge.DoesNotExist.
     """
     account_id = Charge.objects.values_list("account_id", flat=True).get(pk=charge_id)
     balance = lock(account_id)[account_id]
@@ -80,16 +81,22 @@ def _restore_lots(balance: Balance, charge: Charge, entry: Entry) -> None:
         .filter(net__gt=0)
     )
     grants = Grant.objects.in_bulk([use["grant_id"] for use in uses])
+    expired = 0
     for use in sorted(uses, key=lambda use: use["grant_id"], reverse=True):
         grant = grants[use["grant_id"]]
-        if left == 0 or (grant.expires_at is not None and grant.expires_at <= moment):
+        if grant.expires_at is not None and grant.expires_at <= moment:
+            expired += int(use["net"])
             continue
+        if left == 0:
+            break
         back = min(left, int(use["net"]))
         grant.remaining += back
         grant.is_spent = False
         grant.save(update_fields=["remaining", "is_spent"])
         GrantUse.objects.create(transaction_id=entry.id, grant_id=grant.pk, amount=-back)
         left -= back
-    if left > 0:
-        create_lot(balance, entry, source=Grant.Source.REFUND, expires_at=moment + GRACE, micros=left)
+    expired = min(expired, left)
+    for micros, expires_at in ((expired, moment + GRACE), (left - expired, None)):
+        if micros > 0:
+            create_lot(balance, entry, source=Grant.Source.REFUND, expires_at=expires_at, micros=micros)
     note_next_expiry(balance.account_id)

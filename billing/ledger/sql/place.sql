@@ -81,12 +81,12 @@ BEGIN
         ELSIF r.known IS NULL THEN code := 'not_found';
         ELSIF NOT r.is_open THEN code := 'closed';
         ELSIF r.idem IS NOT NULL AND (r.owner::text || r.idem) = ANY (seen) THEN code := 'again';
+        ELSIF r.amount > 0 AND spent + r.amount > r.spend_limit THEN code := 'spending_limit_reached';
         ELSIF r.recharge AND r.may_recharge
               AND (balance < r.recharge_below OR available < greatest(r.amount, r.needs)) THEN code := 'recharge';
-        ELSIF available < r.amount OR (available <= 0 AND r.amount > 0) THEN
+        ELSIF r.amount > 0 AND r.amount > available THEN
             code := CASE WHEN r.credit_limit > 0 THEN 'credit_limit_reached' ELSE 'insufficient_credits' END;
-        ELSIF available < r.needs THEN code := 'model_unavailable';
-        ELSIF spent + r.amount > r.spend_limit THEN code := 'spending_limit_reached';
+        ELSIF r.needs > 0 AND r.needs > available THEN code := 'model_unavailable';
         ELSIF r.settle_now THEN
             code := 'settled'; balance := balance - r.amount; available := available - r.amount;
         ELSE

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.keys import create_key, revoke
 from accounts.models import BillingAccount
-from billing.ledger import balances
+from billing.ledger import balances, grants
 from billing.ledger.holds import place
 from billing.ledger.models import Charge, Grant, GrantUse, Transaction
 from tests.billing.ledger.conftest import CREDIT, OpenAccount, give, hold, standing, wanted
@@ -147,3 +147,23 @@ def test_grants_burn_soonest_to_expire_first_then_given_before_bought(open_accou
     left = Grant.objects.order_by("id").values_list("source", "remaining")
     assert list(left) == [("topup", 3 * CREDIT), ("bonus", 0), ("topup", 0)]
     assert sum(use.amount for use in GrantUse.objects.all()) == 12 * CREDIT
+
+
+def test_what_is_free_is_given_whatever_the_account_owes_or_spent(open_account: OpenAccount) -> None:
+    account = open_account(10)
+    hold(account, 10, settle_now=True)
+    balances.set_spend_limit(account, 4 * CREDIT)
+    grants.withdraw(
+        account_id=account, micros=3 * CREDIT, kind="dispute", description="", key="d:1", allow_debt=True
+    )
+    assert place([wanted(account, 0, settle_now=True)])[0]["code"] == "settled"
+    assert place([wanted(account, 1)])[0]["code"] != "authorized"
+
+
+def test_no_card_is_charged_for_what_the_spending_limit_stops(open_account: OpenAccount) -> None:
+    account = open_account(20)
+    balances.set_recharge_rule(account, below=10 * CREDIT)
+    balances.set_spend_limit(account, 15 * CREDIT)
+    assert place([wanted(account, 30, recharge=True)])[0]["code"] == "spending_limit_reached"
+    assert place([wanted(account, 15, settle_now=True, recharge=True)])[0]["code"] == "settled"
+    assert place([wanted(account, 1, recharge=True)])[0]["code"] == "spending_limit_reached"

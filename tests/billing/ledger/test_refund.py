@@ -65,3 +65,14 @@ def test_a_settled_hold_is_refunded_by_its_cost_not_its_hold(open_account: OpenA
     settle(charge, 3)
     assert refund_charge(charge_id=charge, micros=None, reason="").amount == 3 * CREDIT
     assert standing(account) == (10, 0, 10)
+
+
+def test_credits_that_had_paid_a_debt_come_back_without_an_end(open_account: OpenAccount) -> None:
+    account = open_account(credit_limit=10)
+    charge = hold(account, 8, settle_now=True)
+    give(account, 20)
+    assert standing(account) == (12, 0, 22)
+    refund_charge(charge_id=charge, micros=None, reason="")
+    assert standing(account) == (20, 0, 30)
+    back = Grant.objects.get(source="refund")
+    assert (back.remaining, back.expires_at) == (8 * CREDIT, None)
