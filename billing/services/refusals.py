@@ -48,6 +48,9 @@ def _common(outcome: Outcome) -> errors.Refusal | None:
 
 def _money(outcome: Outcome, customer: Identity) -> errors.Refusal:
     code, unit = outcome["code"], outcome["unit"]
+    if code == "insufficient_credits" and customer.mode == "postpaid":
+        # What keeps it from generating now and paying later is its limit, also where that is still 0.
+        code = "credit_limit_reached"
     counted = "credits" if unit == CREDIT else unit
     required, available = micros_to_text(outcome["amount"]), micros_to_text(outcome["available"])
     if code == "model_unavailable":

@@ -78,6 +78,14 @@ def test_past_the_credit_limit(ann: Payer, studio: Api) -> None:
     assert reply.body["remedies"]
 
 
+def test_a_postpaid_account_without_a_history_has_reached_its_limit(ann: Payer, studio: Api) -> None:
+    """Its limit is 0 until it has paid something: that, not a prepaid balance, is what it ran out of."""
+    later = payer("Later", "ads", mode="postpaid")
+    reply = studio.post("/v1/charges", work(later, parameters={"count": 11}))
+    assert (reply.status, reply.code) == (402, "credit_limit_reached")
+    assert [way["code"] for way in reply.body["remedies"]] == ["add_funds"]
+
+
 def test_a_closed_gate_says_what_opens_it(images: None, studio: Api) -> None:
     """Profile ``images``: with less than 0.50 EUR available only budget models."""
     poor = payer("Poor", "images")
