@@ -36,6 +36,7 @@ from catalog.pricing.units import micros_to_text
 from config.ids import parse_id, public_id
 
 ROUTING = ("provider", "provider_name", "executed_model", "upstream_id")
+RECHARGE_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,8 +161,20 @@ def place(request: PlaceRequest) -> Outcome:
 
 
 def recharge_and_place(request: PlaceRequest) -> Outcome:
-    """The customer's card is charged now if need be; whatever came of it, the ledger decides after."""
-    auto_recharge.recharge_now(request.account, max(request.amount, request.needs))
+    """The customer's card is charged now if need be; whatever came of it, the ledger decides after.
+
+    What came in may be spent by requests that waited for the same payment: who is left without tries again,
+    a few times at most.
+    """
+    needed = max(request.amount, request.needs)
+    for _ in range(RECHARGE_TRIES):
+        if not auto_recharge.recharge_now(request.account, needed):
+            break
+        outcome = holds.place([request])[0]
+        if outcome["code"] != "recharge":
+            return outcome
+        if outcome["available"] >= needed:
+            break
     request.recharge = False
     return holds.place([request])[0]
 

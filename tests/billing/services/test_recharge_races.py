@@ -12,8 +12,9 @@ from django.db import connection, transaction
 
 from accounts.models import BillingAccount
 from billing.gateways.stripe_gateway import StripeGateway
+from billing.ledger.holds import PlaceRequest
 from billing.models import AutoRecharge, Payment
-from billing.services import auto_recharge, payments, recharge_rule, topups
+from billing.services import auto_recharge, charges, payments, recharge_rule, topups
 from tests.billing.paying import CREDIT, OK, credits, dollars, save_card, start
 from tests.stripe_simulator.fixtures import Simulator
 
@@ -57,6 +58,29 @@ def test_a_hundred_short_requests_make_one_payment(ready: BillingAccount, paymen
     assert answers == [True] * 100
     assert intents(payments_at) == 1
     assert credits(ready) == 300
+
+
+def test_who_finds_the_payment_spent_by_others_is_recharged_for_too(
+    ready: BillingAccount, payments_at: Simulator
+) -> None:
+    """400 credits asked for at once; 50 there, and one payment of 250 does not reach for all of them."""
+    payments_at.faults("slow", "/v1/payment_intents", method="POST", seconds=0.5)
+
+    def ask() -> str:
+        work = PlaceRequest(
+            account=ready.pk,
+            amount=20 * CREDIT,
+            model="full",
+            operation="generate",
+            description="Full",
+            ttl=600,
+            settle_now=True,
+            recharge=True,
+        )
+        return str(charges.place(work)["code"])
+
+    assert at_once(20, ask) == ["settled"] * 20
+    assert (intents(payments_at), credits(ready)) == (2, 150)
 
 
 def test_without_the_guard_there_would_be_many(
