@@ -8,9 +8,9 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 
 from billing.ledger.holds import Outcome, decode
 
@@ -35,6 +35,14 @@ class Link:
                     self._dsn, autocommit=True, prepare_threshold=0
                 )
             return self._connection
+
+    async def read(self, sql: str, parameters: Sequence[object]) -> tuple[Any, ...] | None:
+        """The first row of a query that only reads; asked again on a new connection where the old one had broken."""
+        try:
+            cursor = await (await self.get()).execute(sql, parameters)
+        except OperationalError:
+            cursor = await (await self.get()).execute(sql, parameters)
+        return await cursor.fetchone()
 
     async def close(self) -> None:
         if self._connection is not None:

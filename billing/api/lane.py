@@ -132,8 +132,7 @@ class Lane:
         if (kept := identities.cache.get(handle)) is not None:
             self._note(kept)
             return kept
-        cursor = await (await self._reading.get()).execute(sql, [handle])
-        identity = identities.from_row(await cursor.fetchone())
+        identity = identities.from_row(await self._reading.read(sql, [handle]))
         if identity is not None:
             identities.cache.put(handle, identity)
             self._note(identity)
@@ -154,8 +153,7 @@ class Lane:
         )
 
     async def _balance(self, call: "_Call") -> Answer:
-        cursor = await (await self._reading.get()).execute(reads.STANDING_SQL, [call.bearer.account_id])
-        row = await cursor.fetchone()
+        row = await self._reading.read(reads.STANDING_SQL, [call.bearer.account_id])
         if row is None:
             raise NotFound("There is no such account.")
         return 200, reads.balance_body(row, call.bearer, snapshot.current().terms(call.bearer.profile)), {}
@@ -205,8 +203,7 @@ class Lane:
     async def _facts_of(self, charge_id: uuid.UUID) -> Facts:
         if (kept := self._facts.pop(charge_id, None)) is not None:
             return kept
-        cursor = await (await self._reading.get()).execute(_FACTS_SQL, [charge_id])
-        row = await cursor.fetchone()
+        row = await self._reading.read(_FACTS_SQL, [charge_id])
         if row is None:
             raise charges.no_such_charge()
         charge_id, model, operation, parameters, *priced = row

@@ -244,7 +244,7 @@ def test_a_database_that_is_gone_answers_503_and_never_a_false_success(ann: Paye
     assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
 
 
-def test_a_broken_connection_is_opened_again(ann: Payer, studio: Api) -> None:
+def test_broken_connections_are_opened_again(ann: Payer, studio: Api) -> None:
     async def session(client: httpx.AsyncClient) -> list[int]:
         codes = [(await client.post("/v1/charges", content=body_of(ann))).status_code]
         await asyncio.to_thread(_end_other_connections)
@@ -261,7 +261,8 @@ def _end_other_connections() -> None:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%%ledger_place(%%'"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND query ~ 'ledger_place|accounts_apikey k LEFT JOIN'"
         )
     connection.close()
 
