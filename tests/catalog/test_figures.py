@@ -163,12 +163,8 @@ def test_sites_gate_by_plan(model: str, operation: str, parameters: Parameters, 
 def test_a_refused_gate_names_the_plan_that_opens_it() -> None:
     quote = estimate(book_of("sites", "standard"), "flux-pro", "generate", {})
     basic = bundled("sites").file.plan[0]
-    assert gates.refusal(quote, basic) == (
-        "Flux Pro needs the Pro plan or above; this account is on Basic."
-    )
-    assert gates.refusal(quote, None) == (
-        "Flux Pro needs the Pro plan or above; this account has no plan."
-    )
+    assert gates.refusal(quote, basic) == ("Flux Pro needs the Pro plan or above; this account is on Basic.")
+    assert gates.refusal(quote, None) == ("Flux Pro needs the Pro plan or above; this account has no plan.")
 
 
 def test_a_full_site_is_a_range_with_a_line_per_phase() -> None:
