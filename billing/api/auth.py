@@ -4,6 +4,7 @@ from accounts.keys import well_formed
 from billing.errors import Unauthorized
 from billing.selectors import identities
 from billing.selectors.identities import Identity
+from billing.services.refusals import unknown_key
 
 
 def bearer(header: str | None) -> str:
@@ -24,7 +25,3 @@ def identify(header: str | None) -> Identity:
     if identity is None:
         raise unknown_key()
     return identity
-
-
-def unknown_key() -> Unauthorized:
-    return Unauthorized("This API key is unknown, expired or revoked. Create another under API keys.")

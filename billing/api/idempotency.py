@@ -19,13 +19,9 @@ from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from billing.api.problems import headers, problem
-from billing.errors import (
-    IdempotencyConflict,
-    IdempotencyInProgress,
-    InvalidRequest,
-    Refusal,
-)
+from billing.errors import InvalidRequest, Refusal
 from billing.ledger.models import IdempotencyRecord
+from billing.services.refusals import first_still_running, key_of_another_request
 
 ABANDONED: Final = timedelta(seconds=60)
 _FORM: Final = re.compile(r"[\x20-\x7e]{1,255}")
@@ -77,15 +73,13 @@ def run_once(
     if not _claimed(owner, key, digest, started):
         first = IdempotencyRecord.objects.filter(owner=owner, key=key).first()
         if first is None:
-            raise _in_progress()
+            raise first_still_running()
         if first.request_hash != digest:
-            raise IdempotencyConflict(
-                "This Idempotency-Key was used for another request. Use a new key for a new request."
-            )
+            raise key_of_another_request()
         if first.result is not None:
             return Answer(first.result["status"], first.result["body"], replayed=True)
         if first.created_at > started - ABANDONED or not _taken_over(first, started):
-            raise _in_progress()
+            raise first_still_running()
     mine = IdempotencyRecord.objects.filter(owner=owner, key=key, created_at=started, result__isnull=True)
     try:
         with transaction.atomic() if atomic else nullcontext():
@@ -117,7 +111,7 @@ def _recorded(mine: QuerySet[IdempotencyRecord], operation: Callable[[], Answer]
     if answer.status in _PASSING:
         mine.delete()
     elif not mine.update(result={"status": answer.status, "body": answer.body}):
-        raise _in_progress()  # it took so long that the same request was started again elsewhere
+        raise first_still_running()  # it took so long that the same request was started again elsewhere
     return answer
 
 
@@ -127,7 +121,3 @@ def _answered(operation: Callable[[], Answer]) -> Answer:
     except Refusal as refusal:
         answer = Answer(*problem(refusal))
         return replace(answer, headers=tuple(headers(refusal).items()))
-
-
-def _in_progress() -> IdempotencyInProgress:
-    return IdempotencyInProgress("The first request with this key is still running. Try again shortly.")

@@ -21,7 +21,7 @@ from django.db import connections
 
 from accounts.keys import digest, record_use, well_formed
 from billing.api import body, idempotency, problems, work
-from billing.api.auth import bearer, unknown_key
+from billing.api.auth import bearer
 from billing.api.groups import Group, Link
 from billing.api.schemas import AuthorizeBody, SettleBody, VoidBody, validated
 from billing.api.security import of_kind
@@ -33,6 +33,7 @@ from billing.selectors import identities
 from billing.selectors.identities import Identity
 from billing.services import auto_recharge, charges
 from billing.services.charges import Caller, Facts
+from billing.services.refusals import unknown_key
 from billing.throttle import check
 from catalog import snapshot
 from config.ids import parse_id

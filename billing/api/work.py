@@ -1,11 +1,11 @@
 """From request bodies to what the charges service takes; used by the lane and the views alike."""
 
-from billing.api.auth import unknown_key
 from billing.api.schemas import AuthorizeBody, EstimateBody, SettleBody
 from billing.errors import Forbidden, NotFound
 from billing.selectors import identities
 from billing.selectors.identities import Identity
 from billing.services.charges import ROUTING, Caller, Result, Wanted
+from billing.services.refusals import unknown_key
 from config.ids import parse_id
 
 

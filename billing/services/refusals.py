@@ -25,20 +25,33 @@ def finish_refusal(outcome: Outcome) -> errors.Refusal:
     return refusal
 
 
+def unknown_key() -> errors.Unauthorized:
+    """A key that is well formed and opens nothing."""
+    return errors.Unauthorized("This API key is unknown, expired or revoked. Create another under API keys.")
+
+
+def key_of_another_request() -> errors.IdempotencyConflict:
+    """The same Idempotency-Key with another body."""
+    return errors.IdempotencyConflict(
+        "This Idempotency-Key was used for another request. Use a new key for a new request."
+    )
+
+
+def first_still_running() -> errors.IdempotencyInProgress:
+    """The same Idempotency-Key before its first answer is there."""
+    return errors.IdempotencyInProgress(
+        "The first request with this key is still running. Try again shortly."
+    )
+
+
 def _common(outcome: Outcome) -> errors.Refusal | None:
     match outcome["code"]:
         case "unauthorized":
-            return errors.Unauthorized(
-                "This API key is unknown, expired or revoked. Create another under API keys."
-            )
+            return unknown_key()
         case "idempotency_conflict":
-            return errors.IdempotencyConflict(
-                "This Idempotency-Key was used for another request. Use a new key for a new request."
-            )
+            return key_of_another_request()
         case "idempotency_in_progress":
-            return errors.IdempotencyInProgress(
-                "The first request with this key is still running. Try again shortly."
-            )
+            return first_still_running()
         case "not_found":
             return errors.NotFound("There is no such account or charge.")
         case "closed":
