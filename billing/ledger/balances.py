@@ -83,10 +83,3 @@ def set_credit_limit(account_id: uuid.UUID, limit: int) -> None:
     row.credit_limit = limit
     row.overdraft = max(0, row.held - row.balance - limit)
     row.save(update_fields=["credit_limit", "overdraft"])
-
-
-@transaction.atomic
-def close(account_id: uuid.UUID) -> None:
-    """Refuse new charges; open holds still finish."""
-    lock(account_id)
-    Balance.objects.filter(account_id=account_id).update(is_open=False)

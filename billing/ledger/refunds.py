@@ -25,9 +25,7 @@ class NotRefundable(Exception):
 
 
 @transaction.atomic
-def refund_charge(
-    *, charge_id: uuid.UUID, micros: int | None, reason: str, key: str | None = None
-) -> Transaction:
+def refund_charge(*, charge_id: uuid.UUID, micros: int | None, reason: str) -> Transaction:
     """Post a refund of a settled charge, whole (``micros=None``) or in part; amounts in micros.
 
     Credits go back to the grants they came from, last used first; where a grant has expired meanwhile they
@@ -50,7 +48,6 @@ def refund_charge(
         reference=charge.reference,
         model=charge.model,
         api_key_id=charge.api_key_id,
-        key=key,
         details={"reason": reason},
     )
     post([entry])
