@@ -1,4 +1,4 @@
-"""What the billing side remembers beside the ledger: payments, saved cards, auto-recharge, inbox and outbox.
+"""What the billing side remembers of payments: attempts, reversals, auto-recharge and saved cards.
 
 Stripe's ids are text, never a foreign key to a mirrored table: a customer deleted at Stripe must not take a
 payment along. Cash is counted in the currency's smallest unit (``…_minor``: cents; yen for JPY), credits in
@@ -292,65 +292,3 @@ class PaymentMethod(models.Model):
     def expired_at(self, moment: datetime) -> bool:
         """Whether the card's last month is over (cards are good until the end of it, UTC)."""
         return (moment.year, moment.month) > (self.exp_year, self.exp_month)
-
-
-class WebhookInbox(models.Model):
-    """An event Stripe sent, kept until its effect is ours. Stripe's event id makes a duplicate the same row.
-
-    ``mirror_error`` is what dj-stripe said when it could not mirror the event; money does not wait for that.
-    """
-
-    event_id = models.CharField(max_length=255, primary_key=True)
-    type = models.CharField(max_length=80)
-    object_id = models.CharField(max_length=255, blank=True)
-    payload = models.JSONField()
-    received_at = models.DateTimeField(default=now, editable=False)
-    next_attempt_at = models.DateTimeField(default=now)
-    attempts = models.PositiveIntegerField(default=0)
-    done_at = models.DateTimeField(null=True, blank=True)
-    parked_at = models.DateTimeField(null=True, blank=True)
-    last_error = models.TextField(blank=True)
-    mirror_error = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ("-received_at",)
-        verbose_name = "webhook event"
-        verbose_name_plural = "webhook inbox"
-        indexes = (
-            models.Index(
-                fields=["next_attempt_at"],
-                condition=Q(done_at__isnull=True, parked_at__isnull=True),
-                name="inbox_due",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.event_id} {self.type}"
-
-
-class OutboxMessage(models.Model):
-    """Something to send because of what was committed with it. ``key`` makes saying it twice impossible."""
-
-    id = models.UUIDField(primary_key=True, default=new_id, editable=False)
-    kind = models.CharField(max_length=60)
-    key = models.CharField(max_length=160, unique=True)
-    payload = models.JSONField()
-    created_at = models.DateTimeField(default=now, editable=False)
-    next_attempt_at = models.DateTimeField(default=now)
-    attempts = models.PositiveIntegerField(default=0)
-    sent_at = models.DateTimeField(null=True, blank=True)
-    parked_at = models.DateTimeField(null=True, blank=True)
-    last_error = models.TextField(blank=True)
-
-    class Meta:
-        ordering = ("-id",)
-        indexes = (
-            models.Index(
-                fields=["next_attempt_at"],
-                condition=Q(sent_at__isnull=True, parked_at__isnull=True),
-                name="outbox_due",
-            ),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.key}"
