@@ -1,14 +1,47 @@
 """What the billing side remembers beside the ledger, one subject per file."""
 
 from billing.models.delivery import OutboxMessage, WebhookInbox
+from billing.models.invoices import INVOICE_TRANSITIONS, ClosedMonth, Invoice, InvoiceCounter, InvoiceLine
+from billing.models.limits import BalanceAlert, SpendingLimit
+from billing.models.modes import CreditLimitDecision, ModeChange
+from billing.models.notices import Notice
+from billing.models.offers import Offer, OfferMonth, PriceLock
 from billing.models.payments import PAYMENT_TRANSITIONS, AutoRecharge, Payment, PaymentMethod, Reversal
+from billing.models.statements import ChainCheckpoint, ReconciliationRun, SigningKey, Statement
+from billing.models.subscriptions import (
+    SUBSCRIPTION_TRANSITIONS,
+    Subscription,
+    SubscriptionEvent,
+    SubscriptionPeriod,
+)
 
 __all__ = [
+    "INVOICE_TRANSITIONS",
     "PAYMENT_TRANSITIONS",
+    "SUBSCRIPTION_TRANSITIONS",
     "AutoRecharge",
+    "BalanceAlert",
+    "ChainCheckpoint",
+    "ClosedMonth",
+    "CreditLimitDecision",
+    "Invoice",
+    "InvoiceCounter",
+    "InvoiceLine",
+    "ModeChange",
+    "Notice",
+    "Offer",
+    "OfferMonth",
     "OutboxMessage",
     "Payment",
     "PaymentMethod",
+    "PriceLock",
+    "ReconciliationRun",
     "Reversal",
+    "SigningKey",
+    "SpendingLimit",
+    "Statement",
+    "Subscription",
+    "SubscriptionEvent",
+    "SubscriptionPeriod",
     "WebhookInbox",
 ]
