@@ -199,21 +199,47 @@ class PriceList(models.Model):
         return f"{self.profile_id}: {self.name}"
 
 
+_HISTORY = """
+IF TG_OP = 'UPDATE' AND NEW.status = 'withdrawn' AND OLD.status = 'published'
+    AND OLD.effective_at > clock_timestamp()
+    AND (to_jsonb(NEW) - '{status,withdrawn_at,withdrawn_by,withdrawn_because}'::text[])
+      = (to_jsonb(OLD) - '{status,withdrawn_at,withdrawn_by,withdrawn_because}'::text[])
+THEN
+    RETURN NEW;
+END IF;
+RAISE EXCEPTION 'Published price books never change; publish a new version.'
+    USING ERRCODE = 'restrict_violation';
+"""
+
+
 class PriceBook(models.Model):
-    """A version of a price list. Drafts are edited; published ones are history and never change."""
+    """A version of a price list. Drafts are edited; published ones are history and never change.
+
+    One that is not in force yet may be withdrawn, and is history then too. ``plans`` are the profile's plans as
+    they were when it was published, so that versions can be compared whole.
+    """
 
     class Status(models.TextChoices):
         DRAFT = "draft"
         PUBLISHED = "published"
+        WITHDRAWN = "withdrawn"
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
     price_list = models.ForeignKey(PriceList, on_delete=models.PROTECT, related_name="books")
     version = models.PositiveIntegerField()
     status = models.CharField(max_length=10, choices=Status, default=Status.DRAFT)
     effective_at = models.DateTimeField(null=True, blank=True, help_text="When it comes into force (UTC).")
-    note = models.CharField(max_length=200, blank=True)
+    note = models.CharField(max_length=200, blank=True, help_text="Why; shown in the list of versions.")
+    source = models.ForeignKey(
+        "self", null=True, blank=True, editable=False, on_delete=models.PROTECT, related_name="copies"
+    )
+    plans = models.JSONField(default=dict, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     published_at = models.DateTimeField(null=True, blank=True, editable=False)
+    published_by = models.CharField(max_length=254, blank=True, editable=False)
+    withdrawn_at = models.DateTimeField(null=True, blank=True, editable=False)
+    withdrawn_by = models.CharField(max_length=254, blank=True, editable=False)
+    withdrawn_because = models.CharField(max_length=200, blank=True, editable=False)
 
     class Meta:
         ordering = ["price_list", "-version"]
@@ -222,6 +248,11 @@ class PriceBook(models.Model):
             models.UniqueConstraint(
                 fields=["price_list"], condition=Q(status="draft"), name="pricebook_one_draft"
             ),
+            models.UniqueConstraint(
+                fields=["price_list", "effective_at"],
+                condition=Q(status="published"),
+                name="pricebook_one_at_a_time",
+            ),
             models.CheckConstraint(
                 condition=Q(status="draft") | Q(effective_at__isnull=False, published_at__isnull=False),
                 name="pricebook_published_is_dated",
@@ -229,10 +260,12 @@ class PriceBook(models.Model):
         ]
         triggers = [
             bump_version(),
-            pgtrigger.Protect(
+            pgtrigger.Trigger(
                 name="published_is_history",
+                when=pgtrigger.Before,
                 operation=pgtrigger.Update | pgtrigger.Delete,
-                condition=pgtrigger.Q(old__status="published"),
+                condition=~pgtrigger.Q(old__status="draft"),
+                func=_HISTORY,
             ),
         ]
 
@@ -288,7 +321,7 @@ class Price(models.Model):
                 func="""
                 IF TG_OP = 'INSERT' THEN row_book := NEW.book_id; ELSE row_book := OLD.book_id; END IF;
                 IF EXISTS (
-                    SELECT 1 FROM catalog_pricebook b WHERE b.id = row_book AND b.status = 'published'
+                    SELECT 1 FROM catalog_pricebook b WHERE b.id = row_book AND b.status <> 'draft'
                 ) THEN
                     RAISE EXCEPTION 'Prices of a published price book never change; publish a new version.'
                         USING ERRCODE = 'restrict_violation';

@@ -8,20 +8,27 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.utils.timezone import now
 
 from catalog import snapshot
 from catalog.differences import Change, differences, file_document, stored_document
 from catalog.loader import LoadedProfile
 from catalog.models import AIModel, Operation, Plan, Price, PriceBook, PriceList, Profile
-from catalog.pricing.errors import InvalidBook
 from catalog.profile_file import PriceListEntry
 from catalog.resolve import ListedItem, derived_rate
-from catalog.store import price_row, pure_book, terms_of
+from catalog.store import price_row
+from catalog.versions import CannotPublish, empty_draft, latest, new_draft, publish
 
-
-class CannotPublish(Exception):
-    """A price book that cannot come into force; the message says why and what to do."""
+__all__ = [
+    "CannotPublish",
+    "Stored",
+    "change_provider_cost",
+    "make_default",
+    "new_draft",
+    "pending_changes",
+    "publish",
+    "rederive",
+    "store_profile",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,61 +85,6 @@ def make_default(profile_slug: str) -> None:
         _become_default(Profile.objects.select_for_update().get(slug=profile_slug), wanted=True)
 
 
-def publish(book: PriceBook, *, effective_at: datetime | None = None) -> PriceBook:
-    """Put a draft into force from ``effective_at`` (now by default); it never changes again.
-
-    Raises CannotPublish for a book that is no draft, is back-dated or cannot be priced from.
-    """
-    with transaction.atomic():
-        price_list = PriceList.objects.select_for_update().get(pk=book.price_list_id)
-        book = PriceBook.objects.select_for_update().select_related("price_list").get(pk=book.pk)
-        moment = now()
-        starts = effective_at or moment
-        if book.status != PriceBook.Status.DRAFT:
-            raise CannotPublish(f"{book} is published already; publish a new version instead.")
-        latest = price_list.books.filter(status=PriceBook.Status.PUBLISHED).first()
-        if latest is not None and latest.effective_at is not None and starts < latest.effective_at:
-            raise CannotPublish(
-                f"{latest} is in force from {latest.effective_at:%Y-%m-%d %H:%M} UTC; publish from then on."
-            )
-        if latest is not None and starts < moment:
-            raise CannotPublish("A price book cannot come into force in the past.")
-        profile = price_list.profile
-        terms = terms_of(profile, profile.plans.all(), profile.price_lists.filter(active=True))
-        try:
-            pure_book(book, terms)
-        except (ValueError, InvalidBook) as error:
-            raise CannotPublish(f"{book} cannot be priced from: {error}") from error
-        book.status = PriceBook.Status.PUBLISHED
-        book.effective_at = starts
-        book.published_at = moment
-        book.save()
-        transaction.on_commit(snapshot.expire)
-    return book
-
-
-def new_draft(price_list: PriceList, *, source: PriceBook | None = None, note: str = "") -> PriceBook:
-    """A draft with the prices of ``source`` (the latest version by default), to be edited and published.
-
-    Publishing a draft made from an old version is how prices are rolled back. Raises CannotPublish while
-    another draft of the list is open.
-    """
-    with transaction.atomic():
-        price_list = PriceList.objects.select_for_update().get(pk=price_list.pk)
-        if price_list.books.filter(status=PriceBook.Status.DRAFT).exists():
-            raise CannotPublish(f"{price_list} has an open draft; publish or delete it first.")
-        latest = price_list.books.first()
-        source = source or latest
-        book = PriceBook.objects.create(
-            price_list=price_list, version=latest.version + 1 if latest else 1, note=note
-        )
-        if source is not None:
-            Price.objects.bulk_create(
-                [_copied(price, book) for price in source.prices.order_by("position", "id")]
-            )
-    return book
-
-
 def change_provider_cost(model: AIModel, cost: Decimal) -> list[PriceBook]:
     """Note a provider's new cost and re-derive every rate that follows it; gives the new versions."""
     with transaction.atomic():
@@ -147,13 +99,13 @@ def rederive(profile: Profile) -> list[PriceBook]:
     published = []
     with transaction.atomic():
         for price_list in profile.price_lists.filter(active=True, markup__isnull=False):
-            latest = price_list.books.filter(status=PriceBook.Status.PUBLISHED).first()
-            if latest is None:
+            last = latest(price_list)
+            if last is None:
                 continue
-            prices = latest.prices.filter(provider_cost__isnull=False).select_related("model")
+            prices = last.prices.filter(provider_cost__isnull=False).select_related("model")
             stale = {price.pk for price in prices if price.provider_cost != price.model.provider_cost}
             if stale:
-                book = new_draft(price_list, source=latest, note="Rates derived from providers' new costs")
+                book = new_draft(price_list, source=last, note="Rates derived from providers' new costs")
                 _derive(book, price_list)
                 published.append(publish(book))
     return published
@@ -167,13 +119,6 @@ def _derive(book: PriceBook, price_list: PriceList) -> None:
         price.provider_cost = cost
         price.amount = derived_rate(cost, price_list.markup, price_list.round_to)
         price.save()
-
-
-def _copied(price: Price, book: PriceBook) -> Price:
-    price.pk = None
-    price._state.adding = True
-    price.book = book
-    return price
 
 
 def _become_default(profile: Profile, *, wanted: bool) -> None:
@@ -229,12 +174,7 @@ def _store_price_lists(profile: Profile, entries: tuple[PriceListEntry, ...]) ->
 
 
 def _publish_items(row: PriceList, items: list[ListedItem], effective_at: datetime | None) -> PriceBook:
-    if row.books.filter(status=PriceBook.Status.DRAFT).exists():
-        raise CannotPublish(f"{row} has an open draft; publish or delete it first.")
-    latest = row.books.first()
-    book = PriceBook.objects.create(
-        price_list=row, version=latest.version + 1 if latest else 1, note="Loaded from a profile file"
-    )
+    book = empty_draft(row, note="Loaded from a profile file")
     models = {model.slug: model for model in AIModel.objects.filter(profile=row.profile)}
     operations = {operation.slug: operation for operation in Operation.objects.filter(profile=row.profile)}
     Price.objects.bulk_create(

@@ -89,8 +89,10 @@ class Snapshot:
         """
         found = self._books.get(book_id)
         if found is None:
-            row = PriceBook.objects.select_related("price_list").get(
-                pk=book_id, status=PriceBook.Status.PUBLISHED
+            row = (
+                PriceBook.objects.select_related("price_list")
+                .exclude(status=PriceBook.Status.DRAFT)
+                .get(pk=book_id)
             )
             found = self._books[book_id] = pure_book(row, self.terms(row.price_list.profile_id))
         return found
