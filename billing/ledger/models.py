@@ -9,6 +9,8 @@ from django.db.models import Q
 from django.utils.timezone import now
 
 from billing.ledger import exact_json
+from billing.ledger.usage_days import UsageDay as UsageDay
+from billing.ledger.usage_days import UsageFold as UsageFold
 from config.ids import new_id, public_id
 
 

@@ -1,11 +1,11 @@
 """What the overview page shows, read in a handful of queries and handed over as plain values."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, timedelta
 from typing import Final
 
 from django.utils.formats import date_format
-from django.utils.timezone import localtime, make_aware, now
+from django.utils.timezone import now
 
 from accounts.models import BillingAccount
 from billing import charts
@@ -94,12 +94,11 @@ def standing(account: BillingAccount) -> Standing:
 
 
 def overview(account: BillingAccount, locale: str) -> Overview:
-    """Everything on the page; days are days of the viewer's zone (the active time zone)."""
-    today = localtime().date()
+    """Everything on the page; days and months are those of UTC, as in limits and invoices."""
+    today = usage.today()
     first_day = today - timedelta(days=CHART_DAYS - 1)
     month_start = today.replace(day=1)
-    since = make_aware(datetime.combine(min(first_day, month_start), time.min))
-    used = usage.daily(account.pk, since)
+    used = usage.daily(account.pk, min(first_day, month_start))
     here = standing(account)
     recharge = AutoRecharge.objects.filter(pk=account.pk).first()
     days = [first_day + timedelta(days=number) for number in range(CHART_DAYS)]
@@ -130,8 +129,8 @@ def overview(account: BillingAccount, locale: str) -> Overview:
 
 
 def month_name() -> str:
-    """The month of the viewer's today: "November 2026"."""
-    return date_format(localtime(), "F Y")
+    """The month it is in UTC: "November 2026"."""
+    return date_format(usage.today(), "F Y")
 
 
 def _times_a_month(recharge: AutoRecharge | None) -> int | None:

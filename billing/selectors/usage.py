@@ -1,36 +1,62 @@
-"""What was used, by day and model, for charts and forecasts."""
+"""What was used by day (UTC), for charts, figures and forecasts: from the folded days and what came since."""
 
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
 from django.db import connection
-from django.db.models import Q, Sum
-from django.utils.timezone import get_current_timezone_name
+from django.utils.timezone import now
 
-from billing.ledger.models import Charge, Kind, Transaction
-from billing.selectors.transactions import first_seq
+from billing.ledger.models import Charge
 
 PACE_DAYS: Final = 14
 MOST_JOBS: Final = 100
 
-BY_DAY_SQL: Final = """
-SELECT (created_at AT TIME ZONE %(zone)s)::date, model,
-       sum(CASE WHEN kind = 'usage' THEN -amount ELSE 0 END)::bigint, sum(-amount)::bigint
-  FROM ledger_transaction
- WHERE account_id = %(account)s AND seq >= %(seq)s AND created_at >= %(since)s
-   AND (kind = 'usage' OR kind = 'refund' AND charge_id IS NOT NULL)
- GROUP BY 1, 2
+# What work cost: what was charged for it, and of that what came back. Only those lines name a model.
+USE_SQL: Final = """
+SELECT day, {columns}, (sum(-amount) FILTER (WHERE kind = 'usage'))::bigint, sum(-amount)::bigint,
+       (sum(count) FILTER (WHERE kind = 'usage'))::bigint
+  FROM ledger_days(%(account)s, %(since)s, %(until)s)
+ WHERE kind IN ('usage', 'refund') AND model <> ''
+   AND (%(model)s = '' OR model = %(model)s) AND (%(operation)s = '' OR operation = %(operation)s)
+   AND (%(key)s::uuid IS NULL OR coalesce(api_key_id, %(none)s) = %(key)s::uuid)
+ GROUP BY {numbers} ORDER BY {numbers}
 """
+COLUMNS: Final = {"model": "model", "operation": "operation", "key": "api_key_id::text"}
+NO_KEY: Final = uuid.UUID(int=0)
+"""Stands for work that was asked for by naming the account."""
 
 ByModel = dict[str, dict[date, int]]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Only:
+    """What of the usage is wanted; empty values do not filter."""
+
+    model: str = ""
+    operation: str = ""
+    key_id: uuid.UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One day of what shares ``names`` (as asked: models, operations, ids of keys or ""), amounts in micros.
+
+    ``used`` is what was charged, ``net`` less what was refunded that day.
+    """
+
+    day: date
+    names: tuple[str, ...]
+    used: int
+    net: int
+    requests: int
+
+
 @dataclass(frozen=True, slots=True)
 class DailyUsage:
-    """Micros by model and day of the viewer's zone: ``used`` as charged, ``net`` less what was refunded."""
+    """Micros by model and day: ``used`` as charged, ``net`` less what was refunded."""
 
     used: ByModel
     net: dict[date, int]
@@ -40,36 +66,50 @@ class DailyUsage:
         return max(0, sum(micros for when, micros in self.net.items() if when >= day))
 
 
-def daily(account_id: uuid.UUID, since: datetime) -> DailyUsage:
-    """The account's usage since a moment."""
+def today() -> date:
+    """The day it is in UTC; usage is counted by these."""
+    return now().astimezone(UTC).date()
+
+
+def by_day(
+    account_id: uuid.UUID, since: date, until: date, *names: str, only: Only | None = None
+) -> list[Use]:
+    """The use from one day to before another, by day and the named columns (see COLUMNS)."""
+    only = only or Only()
+    numbers = ", ".join(str(number) for number in range(1, len(names) + 2))
+    sql = USE_SQL.format(columns=", ".join(COLUMNS[name] for name in names), numbers=numbers)
+    values = {
+        "account": account_id,
+        "since": since,
+        "until": until,
+        "model": only.model,
+        "operation": only.operation,
+        "key": only.key_id,
+        "none": NO_KEY,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return [
+            Use(day, tuple(name or "" for name in found), used or 0, net, requests or 0)
+            for day, *found, used, net, requests in cursor.fetchall()
+        ]
+
+
+def daily(account_id: uuid.UUID, since: date) -> DailyUsage:
+    """The account's usage since a day."""
     used: ByModel = defaultdict(dict)
     net: dict[date, int] = defaultdict(int)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            BY_DAY_SQL,
-            {
-                "zone": get_current_timezone_name(),
-                "account": account_id,
-                "seq": first_seq(account_id, since),
-                "since": since,
-            },
-        )
-        for day, model, gross, netted in cursor.fetchall():
-            if gross:
-                used[model][day] = gross
-            net[day] += netted
+    for use in by_day(account_id, since, date.max, "model"):
+        if use.used:
+            used[use.names[0]][use.day] = use.used
+        net[use.day] += use.net
     return DailyUsage(dict(used), dict(net))
 
 
 def spent_between(account_id: uuid.UUID, since: datetime, until: datetime) -> int:
-    """Net micros used from ``since`` to before ``until``, by the ledger; never negative."""
-    lines = Transaction.objects.filter(
-        Q(kind=Kind.USAGE) | Q(kind=Kind.REFUND, charge__isnull=False),
-        account_id=account_id,
-        seq__gte=first_seq(account_id, since),
-        seq__lt=first_seq(account_id, until),
-    )
-    return max(0, -(lines.aggregate(Sum("amount"))["amount__sum"] or 0))
+    """Net micros used from midnight (UTC) to before another, by the ledger; never negative."""
+    days = by_day(account_id, since.astimezone(UTC).date(), until.astimezone(UTC).date(), "model")
+    return max(0, sum(use.net for use in days))
 
 
 def run_out(available: int, usage: DailyUsage, today: date) -> tuple[int, int] | None:
