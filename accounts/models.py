@@ -135,6 +135,39 @@ class Membership(models.Model):
         return f"{self.user} · {self.role}"
 
 
+class NoticeTopic(models.TextChoices):
+    """What people can be told by e-mail, each for itself."""
+
+    LIMITS = "limits", "Spending limits"
+    BALANCE = "balance", "Low balance"
+    EXPIRY = "expiry", "Credits about to expire"
+
+
+class NoticeChoice(models.Model):
+    """Whether a member wants an account's notices on a topic; without a row their role says so.
+
+    ``membership`` null is the account's own billing address.
+    """
+
+    account = models.ForeignKey(BillingAccount, on_delete=models.CASCADE, related_name="notice_choices")
+    membership = models.ForeignKey(
+        Membership, null=True, blank=True, on_delete=models.CASCADE, related_name="notice_choices"
+    )
+    topic = models.CharField(max_length=8, choices=NoticeTopic.choices)
+    wanted = models.BooleanField()
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "membership", "topic"], nulls_distinct=False, name="noticechoice_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.membership or 'billing address'} · {self.topic} · {'on' if self.wanted else 'off'}"
+
+
 class Invitation(models.Model):
     """An e-mail address asked to join a billing account; the link's token is stored hashed."""
 
