@@ -7,6 +7,7 @@ from celery import shared_task
 from django.utils.timezone import now
 
 from billing import outbox
+from billing.ledger import usage_days
 from billing.services import auto_recharge, charges, expiry, idempotency, inbox, payments
 
 
@@ -52,6 +53,12 @@ def expire_charges() -> None:
 def expire_credits() -> None:
     """Post the credits that have lapsed."""
     expiry.expire_credits()
+
+
+@shared_task(name="billing.fold_usage", ignore_result=True)
+def fold_usage() -> None:
+    """Sum up by day what was posted since the last time, so that charts read days and not transactions."""
+    usage_days.fold_all()
 
 
 @shared_task(name="billing.forget_answers", ignore_result=True)

@@ -27,6 +27,7 @@ app.conf.beat_schedule = {
     "expire-charges": {"task": "billing.expire_charges", "schedule": 60.0},
     "expire-credits": {"task": "billing.expire_credits", "schedule": 60.0},
     "compare-with-stripe": {"task": "billing.compare_with_stripe", "schedule": 300.0},
+    "fold-usage": {"task": "billing.fold_usage", "schedule": 15.0},
     "forget-answers": {"task": "billing.forget_answers", "schedule": 600.0},
 }
 

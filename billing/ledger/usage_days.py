@@ -97,18 +97,22 @@ def fold(account_id: uuid.UUID, most: int = BATCH) -> int:
         return int(cursor.fetchone()[0])
 
 
+def fold_up(account_id: uuid.UUID) -> int:
+    """Fold all of the account's transactions there are by now, some at a time; returns how many."""
+    total = 0
+    while (folded := fold(account_id)) > 0:
+        total += folded
+        if folded < BATCH:
+            break
+    return total
+
+
 def fold_all() -> int:
     """Fold every account that moved since the last time; returns how many transactions that were."""
     with connection.cursor() as cursor:
         cursor.execute(MOVED_SQL)
         moved = [row[0] for row in cursor.fetchall()]
-    total = 0
-    for account_id in moved:
-        while (folded := fold(account_id)) > 0:
-            total += folded
-            if folded < BATCH:
-                break
-    return total
+    return sum(fold_up(account_id) for account_id in moved)
 
 
 @transaction.atomic
@@ -118,7 +122,4 @@ def rebuild(account_id: uuid.UUID) -> int:
     UsageFold.objects.select_for_update().get(account_id=account_id)
     UsageDay.objects.filter(account_id=account_id).delete()
     UsageFold.objects.filter(account_id=account_id).update(seq=0)
-    total = 0
-    while (folded := fold(account_id)) > 0:
-        total += folded
-    return total
+    return fold_up(account_id)

@@ -78,7 +78,7 @@ def by_day(
     only = only or Only()
     numbers = ", ".join(str(number) for number in range(1, len(names) + 2))
     sql = USE_SQL.format(columns=", ".join(COLUMNS[name] for name in names), numbers=numbers)
-    values = {
+    values: dict[str, str | date | uuid.UUID | None] = {
         "account": account_id,
         "since": since,
         "until": until,

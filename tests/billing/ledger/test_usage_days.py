@@ -1,5 +1,6 @@
 """Usage by day: folded days and what came since are the ledger, whatever was posted and folded, and whenever."""
 
+import io
 import random
 import threading
 import uuid
@@ -8,11 +9,13 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
 from billing.ledger import refunds, usage_days
 from billing.ledger.holds import FinishRequest, finish, place
 from billing.ledger.usage_days import UsageDay, UsageFold
+from config.ids import public_id
 from tests.billing.ledger.conftest import CREDIT, OpenAccount, at, give, hold, settle, wanted
 
 START: Final = datetime(2026, 3, 28, 22, 0, tzinfo=UTC)
@@ -215,3 +218,22 @@ def test_readers_see_the_ledger_while_others_post_and_fold(open_account: OpenAcc
     assert failures == []
     assert ask(usage_days.DIFFERENT_SQL) == []
     assert UsageFold.objects.get(account_id=account_id).seq > 20
+
+
+def test_the_command_folds_one_account_all_of_them_or_everything_again(open_account: OpenAccount) -> None:
+    account_id, other = open_account(10), open_account(10)
+    told = io.StringIO()
+    for options in (
+        ["--account", public_id("acct", account_id)],
+        [],
+        ["--rebuild", "--json"],
+    ):
+        call_command("fold_usage", *options, stdout=told)
+    assert told.getvalue().splitlines() == [
+        "1 transactions folded.",
+        "1 transactions folded.",
+        '{"folded": 2}',
+    ]
+    assert UsageFold.objects.get(account_id=other).seq == 1
+    with pytest.raises(CommandError, match="There is no account acct_7"):
+        call_command("fold_usage", "--account", "acct_7", stdout=told)
