@@ -7,6 +7,7 @@ from billing.models.modes import CreditLimitDecision, ModeChange
 from billing.models.notices import Notice
 from billing.models.offers import Offer, OfferMonth, PriceLock
 from billing.models.payments import PAYMENT_TRANSITIONS, AutoRecharge, Payment, PaymentMethod, Reversal
+from billing.models.price_notices import PriceAnnouncement, PriceNotice
 from billing.models.statements import ChainCheckpoint, ReconciliationRun, SigningKey, Statement
 from billing.models.subscriptions import (
     SUBSCRIPTION_TRANSITIONS,
@@ -34,7 +35,9 @@ __all__ = [
     "OutboxMessage",
     "Payment",
     "PaymentMethod",
+    "PriceAnnouncement",
     "PriceLock",
+    "PriceNotice",
     "ReconciliationRun",
     "Reversal",
     "SigningKey",
