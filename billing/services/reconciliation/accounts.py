@@ -1,0 +1,126 @@
+"""What the rows that change say against each other: balances, holds, charges, grants, limits."""
+
+from typing import Final
+
+from billing.ledger import usage_days
+from billing.services.reconciliation.check import Check
+
+_RECOUNT: Final = (
+    "The history is the truth and this figure beside it is wrong: set it to what the history adds up to, with the"
+    " account's balance row locked, and find out which change to the code or the database made it differ."
+)
+
+CHECKS: Final = (
+    Check(
+        name="held_matches_holds",
+        promise="What is held is the sum of the open holds.",
+        remedy=_RECOUNT,
+        sql="""
+        SELECT b.account_id::text FROM ledger_balance b
+          LEFT JOIN (SELECT account_id, sum(amount) AS total FROM ledger_charge
+                      WHERE status = 'authorized' GROUP BY 1) c USING (account_id)
+         WHERE b.held + ledger_unfolded(b.account_id) <> coalesce(c.total, 0)""",
+    ),
+    Check(
+        name="balances_cover_holds",
+        promise="No account is below its credit limit and recorded debt.",
+        remedy="More was accepted than the account had. Look at its last charges; bill the difference or give it.",
+        sql="SELECT account_id::text FROM ledger_balance WHERE balance - held < -(credit_limit + overdraft)",
+    ),
+    Check(
+        name="grants_match_balance",
+        promise="What is left of an account's grants is its balance; an account in debt has none left.",
+        remedy=_RECOUNT,
+        sql="""
+        SELECT b.account_id::text FROM ledger_balance b
+          LEFT JOIN (SELECT account_id, sum(remaining) AS total FROM ledger_grant
+                      WHERE NOT is_spent GROUP BY 1) g USING (account_id)
+         WHERE coalesce(g.total, 0) <> greatest(b.balance, 0)""",
+    ),
+    Check(
+        name="grants_used_as_noted",
+        promise="No grant gave more than it had, and what was taken from it is noted use by use.",
+        remedy=_RECOUNT,
+        long=True,
+        sql="""
+        SELECT g.id::text FROM ledger_grant g
+          LEFT JOIN (SELECT grant_id, sum(amount) AS used FROM ledger_grantuse GROUP BY 1) u ON u.grant_id = g.id
+         WHERE coalesce(u.used, 0) NOT BETWEEN 0 AND g.amount - g.remaining""",
+    ),
+    Check(
+        name="nothing_spent_lapsed",
+        promise="No request accepted at or after a grant's expiry was paid from it.",
+        remedy="The customer used credits that were gone: decide whether to give them; the code that allowed it is wrong.",
+        long=True,
+        sql="""
+        SELECT u.transaction_id::text FROM ledger_grant g
+          JOIN ledger_grantuse u ON u.grant_id = g.id AND u.amount > 0
+          JOIN ledger_transaction t ON t.id = u.transaction_id AND t.kind = 'usage'
+          JOIN ledger_charge c ON c.id = t.charge_id
+         WHERE c.authorized_at >= g.expires_at""",
+    ),
+    Check(
+        name="charges_posted_once",
+        promise="Every settled charge has one usage transaction of its cost; every other charge has none.",
+        remedy="Look at the charge's story. Post what is missing as an adjustment, give back what is too much.",
+        long=True,
+        sql="""
+        SELECT c.id::text FROM ledger_charge c
+          LEFT JOIN (SELECT charge_id, count(*) AS times, sum(amount) AS total FROM ledger_transaction
+                      WHERE kind = 'usage' GROUP BY 1) t ON t.charge_id = c.id
+         WHERE CASE WHEN c.status IN ('settled', 'refunded') THEN t.times IS DISTINCT FROM 1 OR t.total <> -c.cost
+                    ELSE t.times IS NOT NULL END""",
+    ),
+    Check(
+        name="charges_within_means",
+        promise="A charge is not collected in part while its hold could have paid it, and ends after it began.",
+        remedy="The hold should have paid for it: charge the difference as an adjustment, or leave it to the company.",
+        long=True,
+        sql="""
+        SELECT id::text FROM ledger_charge
+         WHERE uncollected > 0 AND cost < amount OR finished_at < authorized_at OR expires_at < authorized_at""",
+    ),
+    Check(
+        name="refunds_match",
+        promise="What a charge gave back is the sum of its refund transactions.",
+        remedy=_RECOUNT,
+        long=True,
+        sql="""
+        SELECT c.id::text FROM ledger_charge c
+          LEFT JOIN (SELECT charge_id, sum(amount) AS total FROM ledger_transaction
+                      WHERE kind = 'refund' AND charge_id IS NOT NULL GROUP BY 1) t ON t.charge_id = c.id
+         WHERE c.refunded <> coalesce(t.total, 0)""",
+    ),
+    Check(
+        name="spending_counted",
+        promise="What counts against this month's spending limit is what was accepted in it, less what came back.",
+        remedy=_RECOUNT,
+        long=True,
+        sql="""
+        SELECT b.account_id::text
+          FROM (SELECT date_trunc('month', ledger_now() AT TIME ZONE 'UTC') AS month) now
+          JOIN ledger_balance b ON b.spend_month = now.month::date
+          LEFT JOIN LATERAL (
+               SELECT sum(CASE WHEN status = 'authorized' THEN amount ELSE cost - refunded END) AS total
+                 FROM ledger_charge
+                WHERE account_id = b.account_id AND authorized_at >= now.month AT TIME ZONE 'UTC') c ON true
+         WHERE b.spend_accepted + ledger_unfolded(b.account_id) <> coalesce(c.total, 0)""",
+    ),
+    Check(
+        name="no_strays",
+        promise="Every charge and transaction belongs to an account that exists.",
+        remedy="The account's row was deleted in the database itself: bring it back from a backup.",
+        long=True,
+        sql="""
+        SELECT c.id::text FROM ledger_charge c LEFT JOIN ledger_balance b USING (account_id) WHERE b.account_id IS NULL
+        UNION ALL SELECT t.id::text FROM ledger_transaction t LEFT JOIN ledger_balance b USING (account_id)
+         WHERE b.account_id IS NULL""",
+    ),
+    Check(
+        name="usage_days_match",
+        promise="The sums by day that pages and charts read are those of the ledger.",
+        remedy="billing.ledger.usage_days.rebuild folds the account's days from the ledger again.",
+        long=True,
+        sql=usage_days.DIFFERENT_SQL,
+    ),
+)

@@ -1,0 +1,49 @@
+"""Money that came in or went back, and what credits it made."""
+
+from typing import Final
+
+from billing.services.reconciliation.check import Check
+
+CHECKS: Final = (
+    Check(
+        name="payments_credited_once",
+        promise="A payment has its credit exactly when it succeeded: once, to the account that paid, as agreed.",
+        remedy="Open the payment in the admin and at Stripe. Have its webhook carried out again, or correct by adjustment.",
+        sql="""
+        SELECT p.id::text FROM billing_payment p LEFT JOIN ledger_transaction t ON t.id = p.transaction_id
+         WHERE (p.status = 'succeeded') <> (t.id IS NOT NULL)
+            OR (t.id IS NOT NULL AND (t.account_id <> p.account_id OR t.amount <> p.credits OR t.unit <> p.unit))""",
+    ),
+    Check(
+        name="payments_of_own_customer",
+        promise="A payment was made by the Stripe customer of the account that it credits.",
+        remedy="Compare the customer at Stripe with the account; refund what a wrong card paid.",
+        sql="""
+        SELECT p.id::text FROM billing_payment p JOIN accounts_billingaccount a ON a.id = p.account_id
+         WHERE p.status = 'succeeded' AND p.stripe_customer_id <> '' AND a.stripe_customer_id IS NOT NULL
+           AND p.stripe_customer_id <> a.stripe_customer_id""",
+    ),
+    Check(
+        name="reversals_within_payments",
+        promise="No more goes back of a payment, by refunds and lost disputes, than was captured.",
+        remedy="Compare the payment's refunds and disputes with Stripe's; too much refunded has to be asked back.",
+        sql="""
+        SELECT p.id::text FROM billing_payment p JOIN billing_reversal r ON r.payment_id = p.id
+         WHERE r.kind = 'refund' AND r.status NOT IN ('failed', 'canceled') OR r.kind = 'dispute' AND r.status = 'lost'
+         GROUP BY p.id HAVING sum(r.cash_minor) > p.cash_minor + p.tax_minor""",
+    ),
+    Check(
+        name="clawbacks_match",
+        promise="What a reversal took from the credits is one transaction of that amount, and never more than they were.",
+        remedy="Look at the reversal's transactions in the admin; correct by adjustment.",
+        sql="""
+        SELECT r.id::text FROM billing_reversal r JOIN billing_payment p ON p.id = r.payment_id
+          LEFT JOIN ledger_transaction t ON t.id = r.transaction_id
+          LEFT JOIN ledger_transaction back ON back.id = r.restored_id
+         WHERE r.withdrawn <> coalesce(-t.amount, 0) OR t.account_id <> p.account_id
+            OR (r.restored_id IS NOT NULL AND back.amount IS DISTINCT FROM r.withdrawn)
+        UNION ALL
+        SELECT p.id::text FROM billing_payment p JOIN billing_reversal r ON r.payment_id = p.id AND r.restored_id IS NULL
+         GROUP BY p.id HAVING sum(r.withdrawn) > p.credits""",
+    ),
+)
