@@ -28,13 +28,15 @@ class BalanceView:
 
 
 READ_SQL = """
-SELECT b.account_id, b.unit, b.balance - l.lapsed, b.held, b.balance - b.held - l.lapsed + b.credit_limit,
+SELECT b.account_id, b.unit, b.balance - l.lapsed, b.held + l.unfolded,
+       b.balance - b.held - l.unfolded - l.lapsed + b.credit_limit,
        b.credit_limit, b.spend_limit,
        CASE WHEN b.spend_month = date_trunc('month', ledger_now() AT TIME ZONE 'UTC')::date
             THEN b.spend_accepted ELSE 0 END
   FROM ledger_balance b
  CROSS JOIN LATERAL (
-       SELECT CASE WHEN b.next_expiry <= ledger_now() THEN ledger_lapsed(b.account_id, ledger_now()) ELSE 0 END AS lapsed
+       SELECT CASE WHEN b.next_expiry <= ledger_now() THEN ledger_lapsed(b.account_id, ledger_now()) ELSE 0 END AS lapsed,
+              CASE WHEN b.comfort_above IS NULL THEN 0 ELSE ledger_unfolded(b.account_id) END AS unfolded
  ) l
  WHERE b.account_id = %s
 """

@@ -4,12 +4,12 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Min, Sum
 
 from billing.ledger import clock
 from billing.ledger.errors import KeyReused, NotEnough
-from billing.ledger.models import Balance, Charge, Grant, Transaction
+from billing.ledger.models import Balance, Grant, Transaction
 from billing.ledger.post import Entry, lock, post
 
 
@@ -129,47 +129,10 @@ def expire(account_id: uuid.UUID) -> int:
     Credits an open hold stands on stay until that hold ends: the hold was placed while they were good.
     """
     lock(account_id)
-    moment = clock.now()
-    lapsed = list(
-        Grant.objects.filter(account_id=account_id, is_spent=False, expires_at__lte=moment).order_by(
-            "-expires_at", "-id"
-        )
-    )
-    gone = _expire(account_id, lapsed) if lapsed else 0
-    note_next_expiry(account_id)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ledger_expire(%s, ledger_now())", [account_id])
+        gone: int = cursor.fetchone()[0]
     return gone
-
-
-def _expire(account_id: uuid.UUID, lapsed: list[Grant]) -> int:
-    backed = (
-        Charge.objects.filter(
-            account_id=account_id, status="authorized", authorized_at__lt=lapsed[0].expires_at
-        ).aggregate(total=Sum("amount"))["total"]
-        or 0
-    )
-    left = max(0, sum(grant.remaining for grant in lapsed) - int(backed))
-    gone = 0
-    for grant in lapsed:
-        take = min(grant.remaining, left - gone)
-        if take > 0:
-            _post_expiry(grant, take)
-            gone += take
-    return gone
-
-
-def _post_expiry(grant: Grant, micros: int) -> None:
-    post(
-        [
-            Entry(
-                account_id=grant.account_id,
-                kind="expiry",
-                amount=-micros,
-                description=f"Expired: {Grant.Source(grant.source).label.lower()} credits",
-                reference=grant.public_id,
-                grant_id=grant.pk,
-            )
-        ]
-    )
 
 
 @transaction.atomic

@@ -7,6 +7,7 @@ The single endpoint, the batch endpoint, the web server's grouped lane and the s
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
@@ -24,7 +25,8 @@ class PlaceRequest:
     """One piece of work to authorize. Amounts in micros of the account's unit; ``ttl`` in seconds.
 
     ``needs`` is a balance gate: at least so much must be available. ``settle_now`` charges on acceptance.
-    ``recharge`` lets the answer be ``recharge`` where auto-recharge should run first.
+    ``recharge`` lets the answer be ``recharge`` where auto-recharge should run first. ``relaxed`` lets the account's lock be
+    skipped while its balance is comfortable. Of ``count_scope`` at most ``count_limit`` are accepted since ``count_since``.
     """
 
     account: uuid.UUID
@@ -36,7 +38,7 @@ class PlaceRequest:
     needs: int = 0
     settle_now: bool = False
     parameters: dict[str, Any] = field(default_factory=dict)
-    lines: list[dict[str, str]] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
     price_book: uuid.UUID | None = None
     reference: str = ""
     api_key: uuid.UUID | None = None
@@ -45,6 +47,10 @@ class PlaceRequest:
     idem: str | None = None
     hash: str | None = None
     recharge: bool = False
+    relaxed: bool = False
+    count_scope: str | None = None
+    count_limit: int | None = None
+    count_since: datetime | None = None
     id: uuid.UUID = field(default_factory=new_id)
     txn: uuid.UUID = field(default_factory=new_id)
     i: int = 0
@@ -58,7 +64,7 @@ class FinishRequest:
     action: str
     cost: int | None = None
     outputs: dict[str, Any] | None = None
-    lines: list[dict[str, str]] | None = None
+    lines: list[dict[str, Any]] | None = None
     routing: dict[str, str] | None = None
     reason: str = ""
     service_key: uuid.UUID | None = None

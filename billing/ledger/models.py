@@ -4,8 +4,11 @@ The big tables carry account ids without a database foreign key: its check would
 once more for every charge. ``manage.py reconcile`` looks for strays instead.
 """
 
+from typing import Final
+
 from django.db import models
 from django.db.models import Q
+from django.db.models.expressions import RawSQL
 from django.utils.timezone import now
 
 from billing.ledger import exact_json
@@ -17,8 +20,10 @@ from config.ids import new_id, public_id
 class Balance(models.Model):
     """What an account has, and what of it is set aside. One row per billing account, locked by every movement.
 
-    ``balance`` is the sum of the account's postings; ``held`` the sum of its open holds;
+    ``balance`` is the sum of the account's postings; ``held`` the sum of its open holds but those still in UnfoldedHold;
     ``balance - held + credit_limit`` is what a request may still use, less what lapsed (``next_expiry``).
+    While that is above ``comfort_above`` small requests skip the lock (``sql/comfort.sql``). ``head`` is the hash of
+    the last transaction (``sql/chain.sql``).
     """
 
     account = models.OneToOneField(
@@ -37,6 +42,8 @@ class Balance(models.Model):
     spend_limit = models.BigIntegerField(null=True, blank=True)
     spend_month = models.DateField(null=True, blank=True)
     spend_accepted = models.BigIntegerField(default=0)
+    comfort_above = models.BigIntegerField(null=True, blank=True)
+    head = models.BinaryField(default=bytes(32), max_length=32)
 
     class Meta:
         constraints = [
@@ -75,7 +82,8 @@ class Transaction(models.Model):
     """One balanced set of postings, as one line of the customer's history. Append-only.
 
     ``amount`` is the customer's side, signed. ``seq`` counts the account's transactions without gaps.
-    ``key`` is the business key: at most one transaction ever has it.
+    ``key`` is the business key: at most one transaction ever has it. ``hash`` covers the row and the hash before
+    it (``sql/chain.sql``).
     """
 
     id = models.UUIDField(primary_key=True, default=new_id, editable=False)
@@ -106,6 +114,7 @@ class Transaction(models.Model):
     key = models.CharField(max_length=120, null=True)  # noqa: DJ001 - unique where there is one
     details = models.JSONField(default=dict)
     created_at = models.DateTimeField()
+    hash = models.BinaryField(max_length=32)
 
     class Meta:
         ordering = ["account", "-seq"]
@@ -150,11 +159,14 @@ class Posting(models.Model):
         return f"{self.ledger_account} {self.amount} {self.unit}"
 
 
+BURN_ORDER: Final = RawSQL("ledger_burn_rank(ledger_grant)", [])
+"""``Grant.objects.order_by(BURN_ORDER)``: those that are used first come first."""
+
+
 class Grant(models.Model):
     """Credits that came in together (a lot): what is left of them, and until when they can be spent.
 
-    Burn order, fixed here and in ``sql/post.sql``: lowest priority number, then soonest to expire, then
-    credits that were given before credits that were bought, then oldest.
+    In which order they are used is fixed in ``ledger_burn_rank`` (``sql/post.sql``); BURN_ORDER asks it.
     """
 
     class Source(models.TextChoices):
@@ -226,7 +238,8 @@ class Charge(models.Model):
 
     ``authorized → settled`` or ``voided``; ``settled → refunded``. ``cost`` is what was charged,
     ``uncollected`` what the work cost beyond the hold and the account's means (the company bears it),
-    ``refunded`` what came back since. Estimate and cost lines explain both, by price book ``price_book_id``.
+    ``refunded`` what came back since. ``count_scope`` names what a plan counts by the month.
+    Estimate and cost lines explain both, by price book ``price_book_id``.
     """
 
     class Status(models.TextChoices):
@@ -261,6 +274,7 @@ class Charge(models.Model):
     price_book_id = models.UUIDField(null=True)
     reference = models.CharField(max_length=255, blank=True)
     reason = models.CharField(max_length=200, blank=True)
+    count_scope = models.CharField(max_length=80, null=True)  # noqa: DJ001 - null keeps it out of the index
     authorized_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
@@ -286,6 +300,11 @@ class Charge(models.Model):
             models.Index(fields=["expires_at"], condition=Q(status="authorized"), name="charge_open_expiry"),
             models.Index(fields=["account"], condition=Q(status="authorized"), name="charge_account_open"),
             models.Index(fields=["reference"], condition=~Q(reference=""), name="charge_reference"),
+            models.Index(
+                fields=["account", "count_scope", "authorized_at"],
+                condition=Q(count_scope__isnull=False),
+                name="charge_counted",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -294,6 +313,49 @@ class Charge(models.Model):
     @property
     def public_id(self) -> str:
         return public_id("ch", self.id)
+
+
+class UnfoldedHold(models.Model):
+    """A hold placed without its account's lock, until somebody with the lock adds it to the balance row."""
+
+    charge_id = models.UUIDField(primary_key=True)
+    account_id = models.UUIDField(db_index=True)
+    amount = models.BigIntegerField()
+    month = models.DateField()
+
+    def __str__(self) -> str:
+        return f"{self.charge_id} {self.amount}"
+
+
+class KeyLimit(models.Model):
+    """How much one API key may spend: ``monthly`` per calendar month (UTC) and ``budget`` in all, micros; null: no limit.
+
+    Counted like the account's own spending limit: what is accepted, less what came back. Its account's lock covers it.
+    """
+
+    api_key_id = models.UUIDField(primary_key=True)
+    account_id = models.UUIDField(db_index=True)
+    monthly = models.BigIntegerField(null=True, blank=True)
+    budget = models.BigIntegerField(null=True, blank=True)
+    month = models.DateField(null=True, blank=True)
+    month_accepted = models.BigIntegerField(default=0)
+    accepted = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(monthly__gte=0, budget__isnull=True)
+                | Q(monthly__isnull=True, budget__gte=0)
+                | Q(monthly__gte=0, budget__gte=0),
+                name="key_limit_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(month_accepted__gte=0, accepted__gte=0), name="key_spend_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.api_key_id} {self.monthly} {self.budget}"
 
 
 class IdempotencyRecord(models.Model):

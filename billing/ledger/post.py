@@ -37,12 +37,13 @@ class Entry:
 
 
 def lock(*account_ids: uuid.UUID) -> dict[uuid.UUID, Balance]:
-    """Lock the balance rows in ascending id order, inside the caller's transaction.
+    """Lock the balance rows in ascending id order, inside the caller's transaction, and read them.
 
     Raises NoSuchAccount when one of them was never opened.
     """
-    rows = Balance.objects.select_for_update(no_key=True).filter(account_id__in=account_ids)
-    found = {row.account_id: row for row in rows.order_by("account_id")}
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT ledger_lock(%s)", [list(account_ids)])
+    found = Balance.objects.in_bulk(account_ids)
     for account_id in account_ids:
         if account_id not in found:
             raise NoSuchAccount(str(account_id))

@@ -4,11 +4,13 @@ import uuid
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Sum
+from django.db.models import F, Sum
+from django.db.models.functions import Greatest
 
 from billing.ledger import clock
+from billing.ledger.errors import OtherUnit
 from billing.ledger.grants import create_lot, lots_total, note_next_expiry
-from billing.ledger.models import Balance, Charge, Grant, GrantUse, Transaction
+from billing.ledger.models import Balance, Charge, Grant, GrantUse, KeyLimit, Transaction
 from billing.ledger.post import Entry, lock, post
 
 GRACE = timedelta(days=30)
@@ -30,11 +32,13 @@ def refund_charge(*, charge_id: uuid.UUID, micros: int | None, reason: str) -> T
 
     Credits go back to the grants they came from, last used first; where a grant has expired meanwhile they
     come back as a new grant that is good for 30 days, and what had been a debt as one without an end.
-    Raises NotRefundable, Charge.DoesNotExist.
+    Raises NotRefundable, OtherUnit, Charge.DoesNotExist.
     """
     account_id = Charge.objects.values_list("account_id", flat=True).get(pk=charge_id)
     balance = lock(account_id)[account_id]
     charge = Charge.objects.get(pk=charge_id)
+    if charge.unit != balance.unit:
+        raise OtherUnit(charge.unit, balance.unit)
     left = (charge.cost or 0) - charge.refunded
     amount = left if micros is None else micros
     if charge.status != Charge.Status.SETTLED or amount > left or (amount <= 0 and left > 0):
@@ -61,10 +65,15 @@ def refund_charge(*, charge_id: uuid.UUID, micros: int | None, reason: str) -> T
 
 
 def _give_back_spend(balance: Balance, charge: Charge, amount: int) -> None:
-    """What came back no longer counts against the month it was accepted in."""
+    """What came back no longer counts against the month it was accepted in, nor against its key's budget."""
     month = clock.now().date().replace(day=1)
-    if balance.spend_month == month and charge.authorized_at.date() >= month:
+    this_month = charge.authorized_at.date() >= month
+    if balance.spend_month == month and this_month:
         Balance.objects.filter(pk=balance.pk).update(spend_accepted=max(0, balance.spend_accepted - amount))
+    limit = KeyLimit.objects.filter(api_key_id__in=[charge.api_key_id])
+    limit.update(accepted=Greatest(0, F("accepted") - amount))
+    if this_month:
+        limit.filter(month=month).update(month_accepted=Greatest(0, F("month_accepted") - amount))
 
 
 def _restore_lots(balance: Balance, charge: Charge, entry: Entry) -> None:

@@ -29,9 +29,9 @@ MOST_GRANTS: Final = 200
 STANDING_SQL: Final = f"""
 SELECT s.*, ledger_now(), (
        SELECT coalesce(jsonb_agg(jsonb_build_array(g.id, g.source, g.remaining, g.expires_at)), '[]')::text
-         FROM (SELECT id, source, remaining, expires_at FROM ledger_grant
+         FROM (SELECT id, source, remaining, expires_at FROM ledger_grant lot
                 WHERE account_id = s.account_id AND NOT is_spent AND coalesce(expires_at > ledger_now(), true)
-                ORDER BY priority, expires_at NULLS LAST, source = 'topup', id LIMIT {MOST_GRANTS}) g),
+                ORDER BY ledger_burn_rank(lot) LIMIT {MOST_GRANTS}) g),
        CASE WHEN r.account_id IS NOT NULL THEN jsonb_build_object(
             'enabled', r.enabled, 'threshold', r.threshold, 'amount', r.amount_minor, 'currency', r.currency,
             'monthly_cap', r.monthly_cap_minor,
@@ -237,13 +237,19 @@ def charge_body(row: Charge) -> Body:
         "hold": micros_to_text(row.amount if is_open else 0),
         "refunded": micros_to_text(row.refunded),
         "uncollected": micros_to_text(row.uncollected),
-        "lines": row.cost_lines if row.cost_lines is not None else row.estimate_lines,
+        "lines": _lines(row.cost_lines if row.cost_lines is not None else row.estimate_lines),
+        "offers": row.estimate_lines[0].get("offers", []) if row.estimate_lines else [],
         "reference": row.reference or None,
         "reason": row.reason or None,
         "authorized_at": instant(row.authorized_at),
         "expires_at": instant(row.expires_at) if is_open else None,
         "finished_at": None if row.finished_at is None else instant(row.finished_at),
     }
+
+
+def _lines(kept: list[dict[str, Any]]) -> list[dict[str, str]]:
+    """Price lines without what only settling needs of them."""
+    return [{name: value for name, value in line.items() if name != "offers"} for line in kept]
 
 
 def instant(moment: datetime) -> str:

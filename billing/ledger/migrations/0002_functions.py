@@ -1,19 +1,12 @@
-from pathlib import Path
-
 from django.db import migrations
-
-SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 class Migration(migrations.Migration):
-    """The ledger's writer and its guards, as SQL functions and triggers (billing/ledger/sql)."""
+    """How the ledger's hot tables are stored. Its functions are loaded by the latest migration that changed them."""
 
     dependencies = [("ledger", "0001_initial"), ("accounts", "0001_initial")]
 
     operations = [
-        migrations.RunSQL((SQL / f"{name}.sql").read_text())
-        for name in ("clock", "guards", "post", "place", "finish", "plans")
-    ] + [
         migrations.RunSQL(
             "ALTER TABLE ledger_balance SET (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.01);"
             "ALTER TABLE ledger_charge SET (fillfactor = 80);"

@@ -4,6 +4,7 @@
 -- It decides in a loop, request by request in arrival order per account, and writes in sets: one UPDATE per
 -- account, one INSERT for all charges. One refused request never touches its neighbours. billing/ledger/holds.py is its only caller.
 
+DROP TYPE IF EXISTS ledger_place_request CASCADE;
 CREATE TYPE ledger_place_request AS (
     i            int,
     id           uuid,      -- of the new charge
@@ -25,10 +26,28 @@ CREATE TYPE ledger_place_request AS (
     owner        uuid,      -- whose Idempotency-Key it is
     idem         text,      -- the key, or null
     hash         text,      -- of the request's body
-    recharge     boolean    -- answer "recharge" where auto-recharge should run first
+    recharge     boolean,   -- answer "recharge" where auto-recharge should run first
+    relaxed      boolean,   -- the lock may be skipped while the balance is comfortable (comfort.sql)
+    count_scope  text,      -- what a plan counts, or null
+    count_limit  int,       -- how many of them may be accepted since count_since; null: counted, not limited
+    count_since  timestamptz
 );
 
-CREATE FUNCTION ledger_place(requests jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- Those of the accounts whose requests need no lock: far above the threshold, nothing to count exactly, and together at most
+-- a small share of the threshold. So whatever is under way unseen, only many sessions at once can pass it.
+CREATE OR REPLACE FUNCTION ledger_comfortable(wanted ledger_place_request[]) RETURNS uuid[] LANGUAGE sql AS $$
+    SELECT coalesce(array_agg(b.account_id), '{}')
+      FROM (SELECT account, sum(amount) AS amount, array_agg(api_key) AS keys
+              FROM unnest(wanted) GROUP BY account
+            HAVING bool_and(relaxed AND NOT settle_now AND count_limit IS NULL)) asked
+      JOIN ledger_balance b ON b.account_id = asked.account
+     WHERE b.is_open AND b.spend_limit IS NULL AND coalesce(b.next_expiry > ledger_now(), true)
+       AND asked.amount <= b.comfort_above / ledger_comfort_share()
+       AND b.balance - b.held - ledger_unfolded(b.account_id) + b.credit_limit - asked.amount >= b.comfort_above
+       AND NOT EXISTS (SELECT 1 FROM ledger_keylimit k WHERE k.api_key_id = ANY (asked.keys))
+$$;
+
+CREATE OR REPLACE FUNCTION ledger_place(requests jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz;
     wanted ledger_place_request[];
@@ -38,15 +57,26 @@ DECLARE
     outcome jsonb;
     code text;
     current uuid;
-    balance bigint; held bigint; lapsed bigint; spent bigint; available bigint;
+    balance bigint; held bigint; spent bigint; available bigint;
+    of_key bigint; of_scope bigint;
+    keys jsonb := '{}';     -- accepted here so far, per key that has a limit
+    scopes jsonb := '{}';   -- accepted here so far, per account and scope that has a limit
     seen text[] := '{}';
+    unlocked uuid[] := '{}';
 BEGIN
     SELECT array_agg(q) INTO wanted FROM jsonb_populate_recordset(NULL::ledger_place_request, requests) q;
-    PERFORM ledger_lock((SELECT array_agg(DISTINCT account) FROM unnest(wanted)));
+    IF (SELECT bool_or(relaxed) FROM unnest(wanted)) THEN
+        unlocked := ledger_comfortable(wanted);
+    END IF;
+    PERFORM ledger_lock((SELECT array_agg(DISTINCT account) FROM unnest(wanted) WHERE account <> ALL (unlocked)));
     moment := ledger_now();
+    -- What has lapsed is posted before anything is decided: nothing that follows can spend it.
+    PERFORM ledger_expire(account_id, moment) FROM ledger_balance
+      WHERE account_id IN (SELECT account FROM unnest(wanted)) AND account_id <> ALL (unlocked) AND next_expiry <= moment;
 
     FOR r IN
-        SELECT q.*, b.account_id AS known, b.unit, b.balance, b.held, b.credit_limit, b.is_open, b.next_expiry,
+        SELECT q.*, b.account_id AS known, b.unit, b.balance, b.credit_limit, b.is_open,
+               b.held + CASE WHEN q.account = ANY (unlocked) THEN ledger_unfolded(q.account) ELSE 0 END AS held,
                b.recharge_below, b.spend_limit, b.recharge_below IS NOT NULL
                    AND coalesce(b.recharge_after <= moment, true) AS may_recharge,
                CASE WHEN b.spend_month = date_trunc('month', moment AT TIME ZONE 'UTC')::date
@@ -54,12 +84,16 @@ BEGIN
                (q.api_key IS NULL OR (k.id IS NOT NULL AND k.revoked_at IS NULL AND coalesce(k.expires_at > moment, true)))
                AND (q.service_key IS NULL OR (s.id IS NOT NULL AND s.revoked_at IS NULL AND coalesce(s.expires_at > moment, true)))
                    AS keys_valid,
+               l.monthly AS key_monthly, l.budget AS key_budget, l.accepted AS key_total,
+               CASE WHEN l.month = date_trunc('month', moment AT TIME ZONE 'UTC')::date
+                    THEN l.month_accepted ELSE 0 END AS key_month,
                c.status AS placed, c.expires_at AS placed_until, c.authorized_at AS placed_at,
                f.request_hash AS first_hash, f.result AS first_result
           FROM unnest(wanted) AS q
           LEFT JOIN ledger_balance b ON b.account_id = q.account
           LEFT JOIN accounts_apikey k ON k.id = q.api_key
           LEFT JOIN accounts_apikey s ON s.id = q.service_key
+          LEFT JOIN ledger_keylimit l ON l.api_key_id = q.api_key
           LEFT JOIN ledger_idempotencyrecord f ON f.owner = q.owner AND f.key = q.idem
           LEFT JOIN ledger_charge c ON c.id = q.id
          ORDER BY q.account, q.i
@@ -67,9 +101,11 @@ BEGIN
         IF r.account IS DISTINCT FROM current THEN
             current := r.account;
             balance := r.balance; held := r.held; spent := r.spend_accepted;
-            lapsed := CASE WHEN r.next_expiry <= moment THEN ledger_lapsed(r.account, moment) ELSE 0 END;
         END IF;
-        available := balance - held - lapsed + r.credit_limit;
+        available := balance - held + r.credit_limit;
+        of_key := coalesce((keys ->> r.api_key::text)::bigint, 0);
+        of_scope := CASE WHEN r.count_limit IS NOT NULL THEN ledger_counted(r.account, r.count_scope, r.count_since)
+                         + coalesce((scopes ->> (r.account::text || r.count_scope))::bigint, 0) END;
 
         IF NOT r.keys_valid THEN code := 'unauthorized';
         ELSIF r.first_hash IS NOT NULL THEN
@@ -81,7 +117,10 @@ BEGIN
         ELSIF r.known IS NULL THEN code := 'not_found';
         ELSIF NOT r.is_open THEN code := 'closed';
         ELSIF r.idem IS NOT NULL AND (r.owner::text || r.idem) = ANY (seen) THEN code := 'again';
+        ELSIF of_scope >= r.count_limit THEN code := 'monthly_count_reached';
         ELSIF r.amount > 0 AND spent + r.amount > r.spend_limit THEN code := 'spending_limit_reached';
+        ELSIF r.amount > 0 AND (r.key_month + of_key + r.amount > r.key_monthly
+                                OR r.key_total + of_key + r.amount > r.key_budget) THEN code := 'key_limit_reached';
         ELSIF r.recharge AND r.may_recharge
               AND (balance < r.recharge_below OR available < greatest(r.amount, r.needs)) THEN code := 'recharge';
         ELSIF r.amount > 0 AND r.amount > available THEN
@@ -96,6 +135,13 @@ BEGIN
         IF r.placed IS NULL AND code IN ('settled', 'authorized') THEN
             spent := spent + r.amount;
             accepted := accepted || r.i;
+            IF r.key_monthly IS NOT NULL OR r.key_budget IS NOT NULL THEN
+                keys := keys || jsonb_build_object(r.api_key, of_key + r.amount);
+            END IF;
+            IF r.count_limit IS NOT NULL THEN
+                scopes := jsonb_set(scopes, ARRAY[r.account::text || r.count_scope],
+                                    to_jsonb(coalesce((scopes ->> (r.account::text || r.count_scope))::bigint, 0) + 1));
+            END IF;
         END IF;
         IF r.idem IS NOT NULL AND code NOT IN ('recharge', 'again') THEN
             seen := seen || (r.owner::text || r.idem);
@@ -104,44 +150,68 @@ BEGIN
             THEN r.first_result || jsonb_build_object('i', r.i, 'replayed', true)
             ELSE jsonb_build_object('i', r.i, 'code', code, 'id', r.id, 'unit', r.unit, 'amount', r.amount,
                 'balance', balance, 'held', held, 'available', available, 'needs', r.needs,
-                'low', coalesce(balance < r.recharge_below, false),
-                'recharge_on', r.recharge_below IS NOT NULL, 'spend_limit', r.spend_limit, 'spent', spent,
+                'low', coalesce(balance < r.recharge_below, false), 'count', of_scope, 'count_limit', r.count_limit, 'count_scope', r.count_scope,
+                'key_monthly', r.key_monthly, 'key_budget', r.key_budget, 'key_month', r.key_month + of_key,
+                'key_total', r.key_total + of_key, 'recharge_on', r.recharge_below IS NOT NULL, 'spend_limit', r.spend_limit, 'spent', spent,
                 'authorized_at', coalesce(r.placed_at, moment),
                 'expires_at', coalesce(r.placed_until, moment + make_interval(secs => r.ttl))) END;
         outcomes := outcomes || outcome;
     END LOOP;
 
     IF cardinality(accepted) > 0 THEN
-        PERFORM ledger_place_write(ARRAY(SELECT q FROM unnest(wanted) AS q WHERE q.i = ANY (accepted) ORDER BY q.i), moment);
+        PERFORM ledger_place_write(ARRAY(SELECT q FROM unnest(wanted) AS q WHERE q.i = ANY (accepted) ORDER BY q.i),
+                                   unlocked, keys <> '{}', moment);
     END IF;
     INSERT INTO ledger_idempotencyrecord (owner, key, request_hash, result, created_at)
     SELECT q.owner, q.idem, q.hash, o, moment
       FROM unnest(outcomes) AS o JOIN unnest(wanted) AS q ON q.i = (o ->> 'i')::int
      WHERE q.idem IS NOT NULL AND NOT o ? 'replayed'
            AND o ->> 'code' IN ('authorized', 'settled', 'insufficient_credits', 'credit_limit_reached',
-                                                  'spending_limit_reached', 'model_unavailable');
+                                                  'spending_limit_reached', 'key_limit_reached', 'monthly_count_reached',
+                                                  'model_unavailable');
     RETURN to_jsonb(outcomes);
 END $$;
 
-CREATE FUNCTION ledger_place_write(accepted ledger_place_request[], moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+-- How many of what a plan counts an account has had since a moment; what failed or was given back whole does not count.
+CREATE OR REPLACE FUNCTION ledger_counted(account uuid, scope text, since timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT count(*) FROM ledger_charge
+     WHERE account_id = account AND count_scope = scope AND authorized_at >= since
+       AND (status = 'authorized' OR cost > refunded)
+$$;
+
+CREATE OR REPLACE FUNCTION ledger_place_write(
+    accepted ledger_place_request[], unlocked uuid[], keys_limited boolean, moment timestamptz
+) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
-    month date := date_trunc('month', moment AT TIME ZONE 'UTC')::date;
+    this_month date := date_trunc('month', moment AT TIME ZONE 'UTC')::date;
     settled ledger_entry[];
 BEGIN
     UPDATE ledger_balance b
-       SET held = b.held + placed.held, spend_month = month,
-           spend_accepted = placed.amount + CASE WHEN b.spend_month = month THEN b.spend_accepted ELSE 0 END
+       SET held = b.held + placed.held, spend_month = this_month,
+           spend_accepted = placed.amount + CASE WHEN b.spend_month = this_month THEN b.spend_accepted ELSE 0 END
       FROM (SELECT account, sum(amount)::bigint AS amount,
                    coalesce(sum(amount) FILTER (WHERE NOT settle_now), 0)::bigint AS held
-              FROM unnest(accepted) GROUP BY account) placed
+              FROM unnest(accepted) WHERE account <> ALL (unlocked) GROUP BY account) placed
      WHERE b.account_id = placed.account;
 
+    IF unlocked <> '{}' THEN
+        INSERT INTO ledger_unfoldedhold (charge_id, account_id, amount, month)
+        SELECT id, account, amount, this_month FROM unnest(accepted) WHERE account = ANY (unlocked);
+    END IF;
+    IF keys_limited THEN
+        UPDATE ledger_keylimit l
+           SET month = this_month, accepted = l.accepted + placed.amount,
+               month_accepted = placed.amount + CASE WHEN l.month = this_month THEN l.month_accepted ELSE 0 END
+          FROM (SELECT api_key, sum(amount)::bigint AS amount FROM unnest(accepted) GROUP BY api_key) placed
+         WHERE l.api_key_id = placed.api_key;
+    END IF;
+
     INSERT INTO ledger_charge (id, account_id, api_key_id, status, unit, amount, cost, uncollected, refunded, model, operation,
-                               description, parameters, routing, estimate_lines, price_book_id, reference, reason,
+                               description, parameters, routing, estimate_lines, price_book_id, reference, reason, count_scope,
                                authorized_at, expires_at, finished_at)
     SELECT q.id, q.account, q.api_key, CASE WHEN q.settle_now THEN 'settled' ELSE 'authorized' END, b.unit, q.amount,
            CASE WHEN q.settle_now THEN q.amount END, 0, 0, q.model, q.operation, q.description, q.parameters, '{}', q.lines,
-           q.price_book, q.reference, '', moment, moment + make_interval(secs => q.ttl),
+           q.price_book, q.reference, '', q.count_scope, moment, moment + make_interval(secs => q.ttl),
            CASE WHEN q.settle_now THEN moment END
       FROM unnest(accepted) AS q JOIN ledger_balance b ON b.account_id = q.account;
 

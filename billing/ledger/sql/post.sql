@@ -1,6 +1,7 @@
 -- The only place that writes transactions and postings and takes credits from grants.
 -- Callers hold the balance rows of all accounts concerned (ledger_lock) before they call.
 
+DROP TYPE IF EXISTS ledger_entry CASCADE;
 CREATE TYPE ledger_entry AS (
     id            uuid,         -- of the new transaction
     account_id    uuid,
@@ -18,15 +19,26 @@ CREATE TYPE ledger_entry AS (
     alive_since   timestamptz   -- grants that had lapsed by then are not used; null: now
 );
 
--- Lock order: balance rows first, ascending id.
-CREATE FUNCTION ledger_lock(accounts uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Lock order: balance rows first, ascending id. Who has the lock sees every hold, also those placed without it (comfort.sql).
+CREATE OR REPLACE FUNCTION ledger_lock(accounts uuid[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM 1 FROM ledger_balance WHERE account_id = ANY (accounts) ORDER BY account_id FOR NO KEY UPDATE;
+    IF EXISTS (SELECT 1 FROM ledger_unfoldedhold WHERE account_id = ANY (accounts)) THEN
+        PERFORM ledger_fold_holds(accounts);
+    END IF;
 END $$;
+
+-- The order in which an account's grants are used, fixed here and nowhere else: lowest priority number, then soonest to
+-- expire, then credits that were given before credits that were bought, then oldest.
+DROP TYPE IF EXISTS ledger_burn_rank CASCADE;
+CREATE TYPE ledger_burn_rank AS (priority smallint, expires_at timestamptz, is_bought boolean, id uuid);
+CREATE OR REPLACE FUNCTION ledger_burn_rank(lot ledger_grant) RETURNS ledger_burn_rank LANGUAGE sql IMMUTABLE AS $$
+    SELECT ROW(lot.priority, coalesce(lot.expires_at, 'infinity'), lot.source = 'topup', lot.id)::ledger_burn_rank
+$$;
 
 -- Credits past their expiry that no earlier hold still stands on: not available, though not yet posted as expired.
 -- A hold placed before they lapsed keeps them for itself, as grants are used soonest to expire first.
-CREATE FUNCTION ledger_lapsed(account uuid, moment timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
+CREATE OR REPLACE FUNCTION ledger_lapsed(account uuid, moment timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
 BEGIN
     RETURN (WITH lapsed AS (
         SELECT coalesce(sum(remaining), 0) AS micros, max(expires_at) AS latest
@@ -39,17 +51,16 @@ BEGIN
 END $$;
 
 -- Takes one debit from the account's grants, one after the other; needed where a debit may not use every grant.
-CREATE FUNCTION ledger_burn_one(debit ledger_entry, moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger_burn_one(debit ledger_entry, moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     need bigint := -debit.amount;
     lot record;
     take bigint;
 BEGIN
     FOR lot IN
-        SELECT id, remaining FROM ledger_grant
+        SELECT id, remaining FROM ledger_grant g
          WHERE account_id = debit.account_id AND NOT is_spent AND (debit.grant_id IS NULL OR id = debit.grant_id)
-         ORDER BY coalesce(expires_at <= coalesce(debit.alive_since, moment), false),
-                  priority, expires_at NULLS LAST, source = 'topup', id
+         ORDER BY coalesce(expires_at <= coalesce(debit.alive_since, moment), false), ledger_burn_rank(g)
     LOOP
         EXIT WHEN need = 0;
         take := least(need, lot.remaining);
@@ -60,18 +71,15 @@ BEGIN
 END $$;
 
 -- Takes many debits at once: debits and grants are laid end to end per account, and each overlap is one use.
-CREATE FUNCTION ledger_burn_many(debits ledger_entry[]) RETURNS void LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION ledger_burn_many(debits ledger_entry[]) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     WITH debit AS (
         SELECT id, account_id, -amount AS size,
-               sum(-amount) OVER (PARTITION BY account_id ORDER BY ord) AS upto
-          FROM unnest(debits) WITH ORDINALITY AS d (
-               id, account_id, kind, amount, counterpart, description, charge_id, reference, model,
-               api_key_id, key, details, grant_id, alive_since, ord)
+               sum(-amount) OVER (PARTITION BY account_id ORDER BY ordinality) AS upto
+          FROM unnest(debits) WITH ORDINALITY AS d
     ), lot AS (
         SELECT g.id, g.account_id, g.remaining,
-               sum(g.remaining) OVER (PARTITION BY g.account_id
-                   ORDER BY g.priority, g.expires_at NULLS LAST, g.source = 'topup', g.id) AS upto
+               sum(g.remaining) OVER (PARTITION BY g.account_id ORDER BY ledger_burn_rank(g)) AS upto
           FROM ledger_grant g
          WHERE g.account_id IN (SELECT account_id FROM debit) AND NOT g.is_spent
     ), used AS (
@@ -87,23 +95,47 @@ BEGIN
      WHERE g.id = taken.grant_id;
 END $$;
 
-CREATE FUNCTION ledger_post(entries ledger_entry[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Posts what has lapsed by now, one transaction per grant, latest expiry first, and notes when the next grant lapses.
+-- Credits an open hold stands on stay until that hold ends. Returns the micros that went.
+CREATE OR REPLACE FUNCTION ledger_expire(account uuid, moment timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    gone bigint := ledger_lapsed(account, moment);
+    lapsed ledger_entry[];
+BEGIN
+    IF gone > 0 THEN
+        SELECT array_agg(ROW(ledger_new_id(), account, CASE WHEN source = 'plan' THEN 'reset' ELSE 'expiry' END,
+                             -least(remaining, gone - before), 'breakage',
+                             CASE WHEN source = 'plan' THEN 'Unused plan credits of the period that ended'
+                                  ELSE 'Expired: ' || CASE source WHEN 'topup' THEN 'top-up' ELSE source END || ' credits' END,
+                             NULL, 'grant_' || replace(id::text, '-', ''), NULL, NULL, NULL, NULL, id, NULL)::ledger_entry
+                         ORDER BY before)
+          INTO lapsed
+          FROM (SELECT id, source, remaining,
+                       sum(remaining) OVER (ORDER BY expires_at DESC, id DESC) - remaining AS before
+                  FROM ledger_grant WHERE account_id = account AND NOT is_spent AND expires_at <= moment) lots
+         WHERE before < gone;
+        PERFORM ledger_post(lapsed);
+    END IF;
+    UPDATE ledger_balance
+       SET next_expiry = (SELECT min(expires_at) FROM ledger_grant WHERE account_id = account AND NOT is_spent)
+     WHERE account_id = account;
+    RETURN gone;
+END $$;
+
+CREATE OR REPLACE FUNCTION ledger_post(entries ledger_entry[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     moment timestamptz := ledger_now();
     debit ledger_entry;
     plain ledger_entry[];
     careful ledger_entry[];
 BEGIN
-    INSERT INTO ledger_transaction (id, account_id, seq, kind, amount, balance_after, unit, description, charge_id,
-                                    reference, model, api_key_id, key, details, created_at)
-    SELECT e.id, e.account_id, b.seq + count(*) OVER past, e.kind, e.amount, b.balance + sum(e.amount) OVER past, b.unit,
-           e.description, e.charge_id, coalesce(e.reference, ''), coalesce(e.model, ''), e.api_key_id, e.key,
-           coalesce(e.details, '{}'), moment
-      FROM unnest(entries) WITH ORDINALITY AS e (
-           id, account_id, kind, amount, counterpart, description, charge_id, reference, model,
-           api_key_id, key, details, grant_id, alive_since, ord)
-      JOIN ledger_balance b ON b.account_id = e.account_id
-    WINDOW past AS (PARTITION BY e.account_id ORDER BY e.ord ROWS UNBOUNDED PRECEDING);
+    -- Sort the debits before the balance moves: an account with lapsed credits needs the careful way.
+    SELECT array_agg(e) FILTER (WHERE NOT needs_care), array_agg(e) FILTER (WHERE needs_care)
+      INTO plain, careful
+      FROM (SELECT e, e.grant_id IS NOT NULL OR coalesce(b.next_expiry <= moment, false) AS needs_care
+              FROM unnest(entries) AS e
+              JOIN ledger_balance b ON b.account_id = e.account_id
+             WHERE e.amount < 0) AS sorted;
 
     INSERT INTO ledger_posting (transaction_id, line, ledger_account, account_id, unit, amount)
     SELECT e.id, side.line, side.ledger_account, side.account_id, b.unit, side.amount
@@ -113,16 +145,29 @@ BEGIN
                                 (2, e.counterpart, NULL::uuid, -e.amount)) AS side (line, ledger_account, account_id, amount)
      WHERE e.amount <> 0;
 
-    -- Sort the debits before the balance moves: an account with lapsed credits needs the careful way.
-    SELECT array_agg(e) FILTER (WHERE NOT needs_care), array_agg(e) FILTER (WHERE needs_care)
-      INTO plain, careful
-      FROM (SELECT e, e.grant_id IS NOT NULL OR coalesce(b.next_expiry <= moment, false) AS needs_care
-              FROM unnest(entries) AS e
-              JOIN ledger_balance b ON b.account_id = e.account_id
-             WHERE e.amount < 0) AS sorted;
-
-    UPDATE ledger_balance b SET balance = b.balance + moved.amount, seq = b.seq + moved.count
-      FROM (SELECT account_id, sum(amount)::bigint AS amount, count(*) AS count FROM unnest(entries) GROUP BY account_id) moved
+    WITH numbered AS (
+        SELECT e.id, e.account_id, b.seq + row_number() OVER past AS seq, e.kind, e.amount,
+               (b.balance + sum(e.amount) OVER past)::bigint AS balance_after, b.unit, e.description, e.charge_id,
+               coalesce(e.reference, '') AS reference, coalesce(e.model, '') AS model, e.api_key_id, e.key,
+               coalesce(e.details, '{}') AS details, b.head
+          FROM unnest(entries) WITH ORDINALITY AS e
+          JOIN ledger_balance b ON b.account_id = e.account_id
+        WINDOW past AS (PARTITION BY e.account_id ORDER BY e.ordinality ROWS UNBOUNDED PRECEDING)
+    ), posted AS (
+        INSERT INTO ledger_transaction (id, account_id, seq, kind, amount, balance_after, unit, description, charge_id,
+                                        reference, model, api_key_id, key, details, created_at, hash)
+        SELECT id, account_id, seq, kind, amount, balance_after, unit, description, charge_id,
+               reference, model, api_key_id, key, details, moment,
+               ledger_chain(head, ledger_text(id, account_id, seq, kind, amount, balance_after, unit, description,
+                                              charge_id, reference, model, api_key_id, key, details, moment))
+                   OVER (PARTITION BY account_id ORDER BY seq)
+          FROM numbered
+        RETURNING account_id, seq, amount, hash
+    )
+    UPDATE ledger_balance b SET balance = b.balance + moved.amount, seq = moved.seq, head = moved.head
+      FROM (SELECT account_id, sum(amount)::bigint AS amount, max(seq) AS seq,
+                   (array_agg(hash ORDER BY seq DESC))[1] AS head
+              FROM posted GROUP BY account_id) moved
      WHERE b.account_id = moved.account_id;
 
     IF careful IS NOT NULL THEN
