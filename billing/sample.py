@@ -20,7 +20,8 @@ from billing.selectors import identities
 from billing.selectors.identities import Identity
 from billing.services import charges
 from billing.services.accounts import open_account
-from billing.services.charges import Caller, Wanted
+from billing.services.charges import Caller
+from billing.services.quotes import Wanted
 from billing.services.validity import paid_expiry
 from catalog import snapshot
 from catalog.pricing import engine

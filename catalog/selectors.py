@@ -2,7 +2,9 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from django.utils.timezone import now
@@ -39,30 +41,37 @@ def public_pricing(
     discounts: Iterable[Discount] = (),
     only_available: bool = False,
     at: datetime | None = None,
+    book: PriceBook | None = None,
 ) -> Document:
     """What things cost, in the shape of ``GET /v1/pricing``. Raises snapshot.UnknownProfile.
 
     Without a mode every price list is shown, each operation with its own unit. With a plan each entry says
-    whether the plan opens it; ``only_available`` leaves the others out. ``version`` changes whenever the
-    document would, and serves as its ETag.
+    whether the plan opens it; ``only_available`` leaves the others out. ``at`` asks for another moment, past or
+    scheduled; ``book`` for one version instead of the one in force (an account may keep one). ``version`` changes
+    whenever the document would, and serves as its ETag.
     """
     state = snapshot.current()
     mine = state.terms(profile_slug)
     moment = at or now()
     modes = [entry.modes[0] for entry in mine.price_lists] if mode is None else [mode]
-    books = [state.book(profile_slug, moment, each) for each in modes]
+    books = [book] if book is not None else [state.book(profile_slug, moment, each) for each in modes]
     offers = tuple(discounts)
     view = _View(mine, mine.plan(plan) if plan else None, offers, only_available)
-    starts = [book.info.effective_at for book in books if book.info.effective_at is not None]
+    since = max(
+        (each.info.effective_at for each in books if each.info.effective_at is not None), default=moment
+    )
+    scheduled = state.next_change(profile_slug, moment, modes) if book is None else None
     models = _models(books, view)
     return {
         "profile": mine.slug,
         "unit": books[0].unit,
-        "as_of": f"{max(starts):%Y-%m-%dT%H:%M:%SZ}",
-        "version": _version(state.token, books, mode, plan, offers, only_available),
+        "as_of": _instant(at or since),
+        "effective_at": _instant(since),
+        "next_change_at": None if scheduled is None else _instant(scheduled),
+        "version": _version(state.token, books, mode, plan, offers, only_available, at),
         "approximate": any(entry["approximate"] for model in models for entry in model["operations"]),
         "operations": [
-            {"id": slug, "name": name} for book in books for slug, name in book.operations.items()
+            {"id": slug, "name": name} for each in books for slug, name in each.operations.items()
         ],
         "models": models,
     }
@@ -110,7 +119,8 @@ def _models(books: list[PriceBook], view: _View) -> list[Document]:
 
 
 def _operation(book: PriceBook, item: CompiledItem, view: _View) -> Document:
-    spec = _repriced(book, item, view.offers)
+    percents = _percents(item, view.offers)
+    spec = _reduced(_repriced(book, item, view.offers), percents)
     rate = spec.rate
     low, high, price = rate.low, rate.high, rate.price
     shown: Document = {
@@ -135,23 +145,66 @@ def _operation(book: PriceBook, item: CompiledItem, view: _View) -> Document:
         "available_from": _available_from(item),
     }
     if price is None:
-        shown.update(_usual(book, spec))
+        shown.update(_usual(book, spec, percents))
+    if (list_price := item.spec.rate.price) != price and list_price is not None:
+        shown["list_price"] = decimal_to_text(list_price)
+    if percents or list_price != price:
+        shown["offers"] = [offer.label for offer in view.offers if _applies(item, offer)]
     if spec.phases:
         shown["phases"] = _phases(book, spec)
     return shown
 
 
+def _applies(item: CompiledItem, offer: Discount) -> bool:
+    """Whether an offer changes the item's price. What is free stays free; a pipeline has no price to replace."""
+    spec = item.spec
+    if spec.rate.price == 0 and not spec.phases and not spec.rate.variants:
+        return False
+    return offer.covers(spec.model, spec.operation) and not (spec.phases and offer.price is not None)
+
+
 def _repriced(book: PriceBook, item: CompiledItem, offers: tuple[Discount, ...]) -> Item:
     """The item at the account's committed unit price, where one is agreed."""
-    agreed = [
-        offer.price
-        for offer in offers
-        if offer.price is not None and offer.covers(item.spec.model, item.spec.operation)
-    ]
-    return book.repriced(item, min(agreed)).spec if agreed and not item.phases else item.spec
+    agreed = [offer.price for offer in offers if offer.price is not None and _applies(item, offer)]
+    return book.repriced(item, min(agreed)).spec if agreed else item.spec
 
 
-def _usual(book: PriceBook, spec: Item) -> Document:
+def _percents(item: CompiledItem, offers: tuple[Discount, ...]) -> tuple[Discount, ...]:
+    """The offers that take a percentage off the item."""
+    return tuple(offer for offer in offers if offer.percent and _applies(item, offer))
+
+
+def _reduced(spec: Item, percents: tuple[Discount, ...]) -> Item:
+    """The item with its unit prices less the percentages: what one of it comes to, before rounding the sum."""
+    if not percents:
+        return spec
+
+    def less(price: Decimal) -> Decimal:
+        for offer in percents:
+            price = price * (100 - offer.percent) / 100
+        return price
+
+    def maybe(price: Decimal | None) -> Decimal | None:
+        return None if price is None else less(price)
+
+    rate = spec.rate
+    variants = tuple(
+        replace(each, price=less(each.price), low=maybe(each.low), high=maybe(each.high))
+        for each in rate.variants
+    )
+    modifiers = tuple(replace(each, add=less(each.add)) for each in rate.modifiers)
+    reduced = replace(
+        rate,
+        price=maybe(rate.price),
+        low=maybe(rate.low),
+        high=maybe(rate.high),
+        variants=variants,
+        modifiers=modifiers,
+    )
+    return replace(spec, rate=reduced)
+
+
+def _usual(book: PriceBook, spec: Item, percents: tuple[Discount, ...]) -> Document:
     """The price at default parameters, for what only variants or phases price."""
     if not spec.phases:
         defaults = {parameter.name: parameter.default for parameter in spec.parameters}
@@ -167,7 +220,7 @@ def _usual(book: PriceBook, spec: Item) -> Document:
                 return {"price": decimal_to_text(variant.price), "range": bounds, "approximate": approximate}
         return {}
     try:
-        quote = estimate(book, spec.model, spec.operation, {})
+        quote = estimate(book, spec.model, spec.operation, {}, discounts=percents)
     except PricingError:
         return {}
     return {
@@ -276,6 +329,11 @@ def _available_from(item: CompiledItem) -> str | None:
         return None
     needs = item.gate(item.tier, values).needs_available
     return micros_to_text(needs) if needs else None
+
+
+def _instant(moment: datetime) -> str:
+    """RFC 3339 in UTC, to the second."""
+    return moment.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
 
 
 def _mode(terms_: Terms, book: PriceBook) -> str:

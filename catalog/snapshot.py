@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -81,6 +81,15 @@ class Snapshot:
         if versions is None:
             raise UnknownProfile(f"Profile {profile_slug!r} has no published prices.")
         return self.book_by_id(versions.at(at))
+
+    def next_change(self, profile_slug: str, after: datetime, modes: Iterable[str]) -> datetime | None:
+        """When the next published version of these modes' price lists comes into force; None: none is scheduled."""
+        terms = self.terms(profile_slug)
+        lists = {terms.price_list(mode).slug for mode in modes}
+        known = (
+            self._versions[profile_slug, slug] for slug in lists if (profile_slug, slug) in self._versions
+        )
+        return min((start for each in known for start in each.starts if start > after), default=None)
 
     def book_by_id(self, book_id: UUID) -> PureBook:
         """The version of this id; one no longer in force is read from the database the first time.

@@ -144,20 +144,6 @@ class Range(Answer):
     high: Amount
 
 
-class Estimate(Answer):
-    """What the work should cost; ``closed`` says which gate keeps this account from it."""
-
-    cost_estimate: Amount
-    range: Range | None
-    unit: Unit
-    lines: list[Line]
-    approximate: bool
-    requires_confirmation: bool
-    sufficient: bool
-    available_after: Amount
-    closed: str | None
-
-
 class Metadata(Answer):
     """Cost and routing of a piece of work. ``cost`` is known once it is charged."""
 
@@ -215,6 +201,14 @@ class Refunded(Answer):
     balance: Amount
 
 
+class AppliedOffer(Answer):
+    """An agreement with the account that the work was priced by: percent off, or a unit price of its own."""
+
+    label: str
+    percent: str
+    price: str | None = None
+
+
 class Charge(Answer):
     """The billing record of one piece of work; ``hold`` is what is set aside for it now."""
 
@@ -231,6 +225,7 @@ class Charge(Answer):
     refunded: Amount
     uncollected: Amount
     lines: list[Line]
+    offers: list[AppliedOffer]
     reference: str | None
     reason: str | None
     authorized_at: Moment
@@ -258,45 +253,6 @@ class Topup(Answer):
     """Where the customer pays."""
 
     checkout_url: str
-
-
-class OperationPrice(BaseModel):
-    """``price`` for each ``per``, null where it depends on the request; ``requires``: a plan."""
-
-    model_config = ConfigDict(extra="allow")
-
-    operation: str
-    name: str
-    price: str | None
-    per: str
-    range: dict[str, str] | None
-    modifiers: list[dict[str, Any]]
-    requires: dict[str, Any] | None
-    approximate: bool
-    free: bool
-    unit: Unit
-
-
-class ModelPrices(BaseModel):
-    """One model and what its operations cost."""
-
-    model_config = ConfigDict(extra="allow")
-
-    id: str
-    name: str
-    operations: list[OperationPrice]
-
-
-class Pricing(BaseModel):
-    """The price list; with a key, what this account pays and may use."""
-
-    model_config = ConfigDict(extra="allow")
-
-    profile: str
-    unit: Unit
-    as_of: Moment
-    approximate: bool
-    models: list[ModelPrices]
 
 
 class CreditsBalance(Answer):

@@ -5,7 +5,7 @@ import hashlib
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from billing.api import answers, work
+from billing.api import answers, price_answers, work
 from billing.api.body import invalid_body
 from billing.api.errors_of import errors
 from billing.api.http import fingerprint, key_header, ok, once
@@ -21,7 +21,7 @@ from billing.api.schemas import (
     validated,
 )
 from billing.api.security import AnyKey, ServiceAuth, caller, count
-from billing.errors import Refusal
+from billing.errors import InvalidRequest, Refusal
 from billing.selectors import api as selectors
 from billing.selectors.identities import Identity
 from billing.services import charges
@@ -34,18 +34,23 @@ router = Router(auth=ServiceAuth(), tags=["Charges"])
 
 @router.post(
     "/charges",
-    response={200: answers.Estimate, 202: answers.Authorized, **errors(402, 404, 409, 422)},
+    response={200: price_answers.Estimate, 202: answers.Authorized, **errors(402, 404, 409, 422)},
     summary="Authorize",
 )
 def authorize(request: HttpRequest, body: AuthorizeBody, query: Query[DryRunQuery]) -> HttpResponse:
     """Checks the customer's key, prices the work, applies gates and limits, and places the hold.
 
-    With `dryRun=true` answers the estimate and writes nothing. What is priced on acceptance comes back
-    `settled`.
+    With `dryRun=true` answers the estimate and writes nothing, by the prices of another moment with `as_of`.
+    What is priced on acceptance comes back `settled`.
     """
     customer = work.customer_of(body)
     if query.dryRun:
-        return ok(estimate(customer, work.wanted_of(body)))
+        return ok(estimate(customer, work.wanted_of(body), query.as_of))
+    if query.as_of is not None:
+        raise InvalidRequest(
+            "Work is charged by the prices of now; as_of goes with dryRun=true.",
+            [{"field": "as_of", "message": "goes with dryRun=true only"}],
+        )
     answer, replayed = charges.authorize(customer, work.wanted_of(body), _caller(request))
     return ok(answer, 202, replayed=replayed)
 

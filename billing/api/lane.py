@@ -12,7 +12,7 @@ import logging
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar, cast
 
 import orjson
 import psycopg
@@ -29,9 +29,9 @@ from billing.errors import NotFound, Refusal, ServiceUnavailable, Unauthorized
 from billing.ledger import exact_json, holds
 from billing.ledger.holds import FinishRequest, PlaceRequest
 from billing.selectors import api as reads
-from billing.selectors import identities
+from billing.selectors import identities, offers
 from billing.selectors.identities import Identity
-from billing.services import auto_recharge, charges
+from billing.services import auto_recharge, charges, limit_notices
 from billing.services.charges import Caller, Facts
 from billing.services.refusals import unknown_key
 from billing.throttle import check
@@ -46,11 +46,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[str, str]
 Answer = tuple[int, dict[str, Any], Headers]
+Request = TypeVar("Request")
 
 KEPT_FACTS: Final = 20_000
 POLL_SECONDS: Final = 5
 _FACTS_SQL: Final = (
-    "SELECT id, model, operation, parameters::text, price_book_id, amount, unit"
+    "SELECT id, model, operation, parameters::text, price_book_id, amount, unit, estimate_lines -> 0 -> 'offers'"
     " FROM ledger_charge WHERE id = %s"
 )
 
@@ -162,17 +163,20 @@ class Lane:
     async def _authorize(self, call: "_Call") -> Answer:
         asked = validated(AuthorizeBody, body.parse(call.raw))
         customer = await self._customer(asked)
-        request = charges.prepare(customer, work.wanted_of(asked), call.caller)
+        request = await _priced(charges.prepare, customer, work.wanted_of(asked), call.caller)
         outcome = await self._place.ask(request)
         if outcome["code"] == "recharge":
             outcome = await asyncio.to_thread(_in_thread, charges.recharge_and_place, request)
         elif outcome.get("low"):
             self._run(asyncio.to_thread(_in_thread, auto_recharge.nudge, request.account))
+        if limit_notices.concerns(outcome):
+            told = (outcome, request.account, request.api_key)
+            self._run(asyncio.to_thread(_in_thread, limit_notices.nudge, *told))
         answer = charges.authorized(outcome, customer)
         self._keep(
             Facts(
                 request.id, request.model, request.operation, request.parameters, request.price_book,
-                request.amount, outcome["unit"],
+                request.amount, outcome["unit"], charges.offers_of(request.lines),
             )
         )  # fmt: skip
         return 202, answer, _replay(outcome)
@@ -180,11 +184,7 @@ class Lane:
     async def _settle(self, call: "_Call") -> Answer:
         result = work.result_of(validated(SettleBody, body.parse(call.raw)))
         facts = await self._facts_of(charges.charge_id_of(call.charge_id))
-        try:
-            request = charges.prepare_finish(facts, result, call.caller)
-        except SynchronousOnlyOperation:
-            # A price book that is not in memory any more is read once, in a thread.
-            request = await asyncio.to_thread(_in_thread, charges.prepare_finish, facts, result, call.caller)
+        request = await _priced(charges.prepare_finish, facts, result, call.caller)
         outcome = await self._finish.ask(request)
         if outcome.get("low"):
             self._run(asyncio.to_thread(_in_thread, auto_recharge.nudge, uuid.UUID(outcome["account"])))
@@ -218,7 +218,7 @@ class Lane:
     async def _live(self, receive: Receive, send: Send) -> None:
         """Start and stop with the server: read the price books, then listen for changes of keys and prices."""
         await receive()
-        await asyncio.to_thread(_in_thread, snapshot.refresh)
+        await asyncio.to_thread(_in_thread, _refresh)
         self._run(self._listen())
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -252,7 +252,7 @@ class Lane:
 
     def look_round(self) -> None:
         """What is due every few seconds: new prices, and which keys were used since."""
-        snapshot.refresh()
+        _refresh()
         if self._used:
             used, self._used = self._used, set()
             record_use(used)
@@ -306,6 +306,20 @@ async def _send(send: Send, status: int, answer: dict[str, Any], headers: Header
 
 def _replay(outcome: holds.Outcome) -> Headers:
     return {"Idempotent-Replayed": "true"} if "replayed" in outcome else {}
+
+
+def _refresh() -> None:
+    """Read new prices, and what was agreed with single accounts."""
+    snapshot.refresh()
+    offers.refresh()
+
+
+async def _priced(prepare: Callable[..., Request], *arguments: Any) -> Request:
+    """Price from memory; a price book that is not there (an old one, one an account keeps) is read once, in a thread."""
+    try:
+        return prepare(*arguments)
+    except SynchronousOnlyOperation:
+        return cast(Request, await asyncio.to_thread(_in_thread, prepare, *arguments))
 
 
 def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:

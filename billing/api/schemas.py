@@ -254,18 +254,22 @@ class ChargesQuery(Paging):
     reference: Reference | None = None
 
 
-class PricingQuery(BaseModel):
-    """Whose prices, without a key; a key says so itself."""
+class AsOfQuery(BaseModel):
+    """``as_of``: by the prices of another moment, past or scheduled."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    as_of: Instant | None = None
+
+
+class PricingQuery(AsOfQuery):
+    """Whose prices, without a key; a key says so itself."""
 
     profile: Annotated[Line, Field(min_length=1, max_length=50)] | None = None
 
 
-class DryRunQuery(BaseModel):
-    """``dryRun=true`` answers the estimate and writes nothing."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class DryRunQuery(AsOfQuery):
+    """``dryRun=true`` answers the estimate and writes nothing; ``as_of`` goes with it only."""
 
     dryRun: Switch = False  # noqa: N815 - the published name
 

@@ -4,7 +4,8 @@ from billing.api.schemas import AuthorizeBody, EstimateBody, SettleBody
 from billing.errors import Forbidden, NotFound
 from billing.selectors import identities
 from billing.selectors.identities import Identity
-from billing.services.charges import ROUTING, Caller, Result, Wanted
+from billing.services.charges import ROUTING, Caller, Result
+from billing.services.quotes import Wanted
 from billing.services.refusals import unknown_key
 from config.ids import parse_id
 

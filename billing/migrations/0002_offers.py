@@ -1,6 +1,3 @@
-# Written by makemigrations; the triggers are pgtrigger's own text.
-# ruff: noqa: E501
-
 import django.db.models.deletion
 import django.utils.timezone
 import pgtrigger.compiler

@@ -9,8 +9,9 @@ from billing.errors import Refusal
 from billing.ledger import holds
 from billing.ledger.holds import Outcome, PlaceRequest
 from billing.selectors.identities import Identity
-from billing.services import auto_recharge, charges
-from billing.services.charges import Body, Caller, Wanted
+from billing.services import auto_recharge, charges, limit_notices
+from billing.services.charges import Body, Caller
+from billing.services.quotes import Wanted
 
 Result = Body | Refusal
 
@@ -54,7 +55,11 @@ def _result(item: Item, request: PlaceRequest, outcome: Outcome) -> Result:
 
 
 def _nudge(requests: Sequence[PlaceRequest], outcomes: Sequence[Outcome]) -> None:
-    """Recharge in the background each account that the batch left below its threshold."""
+    """Have the worker recharge each account that the batch left below its threshold, and tell of limits it met."""
     low = {request.account for request, outcome in zip(requests, outcomes, strict=True) if outcome.get("low")}
+    for request, outcome in zip(requests, outcomes, strict=True):
+        if limit_notices.concerns(outcome):
+            told = (outcome, request.account, request.api_key)
+            transaction.on_commit(lambda told=told: limit_notices.nudge(*told))  # type: ignore[misc]
     for account_id in low:
         transaction.on_commit(lambda account_id=account_id: auto_recharge.nudge(account_id))  # type: ignore[misc]

@@ -11,43 +11,25 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from django.utils.timezone import now
 
-from billing.errors import (
-    ConfirmationRequired,
-    InvalidRequest,
-    InvalidState,
-    ModelUnavailable,
-    NotFound,
-    NotOffered,
-)
+from billing.errors import ConfirmationRequired, InvalidState, NotFound, NotOffered
 from billing.ledger import clock, holds, refunds
+from billing.ledger.errors import OtherUnit
 from billing.ledger.holds import FinishRequest, Outcome, PlaceRequest
 from billing.ledger.models import Charge
+from billing.selectors import offers
 from billing.selectors.identities import Identity
-from billing.services import auto_recharge
+from billing.services import auto_recharge, limit_notices, quotes
+from billing.services.quotes import Wanted
 from billing.services.refusals import finish_refusal, place_refusal
 from catalog import snapshot
-from catalog.pricing import engine, gates
+from catalog.pricing import engine
 from catalog.pricing import errors as pricing
-from catalog.pricing.engine import PriceBook
-from catalog.pricing.types import Quote
 from catalog.pricing.units import micros_to_text
 from config.ids import parse_id, public_id
 
 ROUTING = ("provider", "provider_name", "executed_model", "upstream_id")
 RECHARGE_TRIES = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """One piece of work a customer asks for; ``reference`` is the caller's own id."""
-
-    model: str
-    operation: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    reference: str = ""
-    confirm: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,20 +61,11 @@ class Facts:
     price_book: uuid.UUID | None
     amount: int
     unit: str
+    offers: list[dict[str, str]] | None = None
+    """The discounts it was authorized with, as ``offers.kept`` writes them."""
 
 
 Body = dict[str, Any]
-
-
-def quote(customer: Identity, wanted: Wanted) -> tuple[Quote, PriceBook]:
-    """The estimate for this customer and the price book it is from. Raises NotOffered, InvalidRequest."""
-    book = snapshot.current().book(customer.profile, now(), customer.mode)
-    try:
-        return engine.estimate(book, wanted.model, wanted.operation, wanted.parameters), book
-    except pricing.NotOffered as error:
-        raise NotOffered(str(error)) from error
-    except pricing.InvalidParameter as error:
-        raise _invalid("parameters", error) from error
 
 
 def prepare(customer: Identity, wanted: Wanted, caller: Caller) -> PlaceRequest:
@@ -100,28 +73,27 @@ def prepare(customer: Identity, wanted: Wanted, caller: Caller) -> PlaceRequest:
 
     Raises NotOffered, InvalidRequest, ModelUnavailable, ConfirmationRequired.
     """
-    priced, book = quote(customer, wanted)
-    plan = snapshot.current().terms(customer.profile).plan(customer.plan)
-    if (closed := gates.refusal(priced, plan)) is not None:
-        raise ModelUnavailable(closed)
-    if priced.requires_confirmation and not wanted.confirm:
+    priced = quotes.price(customer, wanted)
+    quotes.refuse_closed(customer, priced)
+    if priced.quote.requires_confirmation and not wanted.confirm:
         raise ConfirmationRequired(
             "This is expensive. Show the customer the estimate, and send the request again with confirm: true.",
-            **estimate_body(priced),
+            **quotes.estimate_body(priced),
         )
     assert customer.account_id is not None
+    quote, count = priced.quote, quotes.count_of(customer, priced)
     return PlaceRequest(
         account=customer.account_id,
-        amount=priced.micros,
-        needs=priced.gate.needs_available,
-        settle_now=priced.charge_on == "acceptance",
-        ttl=priced.hold_ttl,
+        amount=quote.micros,
+        needs=quote.gate.needs_available,
+        settle_now=quote.charge_on == "acceptance",
+        ttl=quote.hold_ttl,
         model=wanted.model,
         operation=wanted.operation,
-        description=book.item(wanted.model, wanted.operation).spec.label,
-        parameters=dict(priced.parameters),
-        lines=priced.lines_json(),
-        price_book=book.id,
+        description=priced.label,
+        parameters=dict(quote.parameters),
+        lines=priced.kept_lines(),
+        price_book=priced.terms.book.id,
         reference=wanted.reference,
         api_key=customer.key_id,
         service_key=caller.service_key,
@@ -129,6 +101,9 @@ def prepare(customer: Identity, wanted: Wanted, caller: Caller) -> PlaceRequest:
         idem=caller.idem,
         hash=caller.hash,
         recharge=True,
+        count_scope=None if count is None else count.scope,
+        count_limit=None if count is None else count.limit,
+        count_since=None if count is None else count.since,
     )
 
 
@@ -157,6 +132,8 @@ def place(request: PlaceRequest) -> Outcome:
         outcome = recharge_and_place(request)
     elif outcome.get("low"):
         transaction.on_commit(lambda: auto_recharge.nudge(request.account))
+    if limit_notices.concerns(outcome):
+        transaction.on_commit(lambda: limit_notices.nudge(outcome, request.account, request.api_key))
     return outcome
 
 
@@ -189,12 +166,19 @@ def facts(charge_id: uuid.UUID) -> Facts:
     """How a charge was priced. Raises NotFound."""
     row = (
         Charge.objects.filter(pk=charge_id)
-        .values_list("id", "model", "operation", "parameters", "price_book_id", "amount", "unit")
+        .values_list(
+            "id", "model", "operation", "parameters", "price_book_id", "amount", "unit", "estimate_lines"
+        )
         .first()
     )
     if row is None:
         raise no_such_charge()
-    return Facts(*row)
+    return Facts(*row[:7], offers_of(row[7]))
+
+
+def offers_of(lines: list[dict[str, Any]]) -> list[dict[str, str]] | None:
+    """The discounts a charge's estimate lines keep."""
+    return lines[0].get(quotes.OFFERS) if lines else None
 
 
 def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishRequest:
@@ -202,22 +186,30 @@ def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishReque
 
     With neither outputs nor cost the work is taken as delivered as asked. Raises InvalidRequest, NotOffered.
     """
-    lines: list[dict[str, str]] | None = None
+    lines: list[quotes.Line] | None = None
     if result.cost is not None:
         cost = result.cost
     elif charge.price_book is None:
         cost = charge.amount
     else:
-        book = snapshot.current().book_by_id(charge.price_book)
+        book, discounts = (
+            snapshot.current().book_by_id(charge.price_book),
+            offers.of_kept(charge.offers or []),
+        )
         try:
             priced = engine.effective(
-                book, charge.model, charge.operation, charge.parameters, result.outputs or {}
+                book,
+                charge.model,
+                charge.operation,
+                charge.parameters,
+                result.outputs or {},
+                discounts=discounts,
             )
         except pricing.NotOffered as error:
             raise NotOffered(str(error)) from error
         except pricing.InvalidParameter as error:
-            raise _invalid("outputs", error) from error
-        cost, lines = priced.micros, priced.lines_json()
+            raise quotes.invalid_parameter("outputs", error) from error
+        cost, lines = priced.micros, quotes.lines_of(priced, discounts)
     return FinishRequest(
         id=charge.id,
         action="settle",
@@ -298,6 +290,12 @@ def refund(charge_id: uuid.UUID, micros: int | None, reason: str) -> Body:
             f"This charge is {error.status}; {micros_to_text(error.refundable)} of it can be refunded.",
             refundable=micros_to_text(error.refundable),
         ) from error
+    except OtherUnit as error:
+        raise InvalidState(
+            f"This charge was paid in {error.unit} and the account is counted in {error.counted_in} by now. "
+            "Adjust its balance instead, with the charge as the reason.",
+            unit=error.unit,
+        ) from error
     charge = Charge.objects.get(pk=charge_id)
     return {
         "id": charge.public_id,
@@ -328,17 +326,6 @@ def expire_all_due(batch: int = 500) -> int:
     return total
 
 
-def estimate_body(priced: Quote) -> Body:
-    """What a request should cost, with its lines and, where it is approximate, its range."""
-    return {
-        "cost_estimate": micros_to_text(priced.micros),
-        "range": priced.range_json(),
-        "unit": priced.unit,
-        "lines": priced.lines_json(),
-        "approximate": priced.approximate,
-    }
-
-
 def charge_id_of(text: str) -> uuid.UUID:
     """The charge a shown id names. Raises NotFound for anything else."""
     charge_id = parse_id("ch", text)
@@ -349,13 +336,6 @@ def charge_id_of(text: str) -> uuid.UUID:
 
 def no_such_charge() -> NotFound:
     return NotFound("There is no such charge.")
-
-
-def _invalid(where: str, error: pricing.InvalidParameter) -> InvalidRequest:
-    return InvalidRequest(
-        f"The {where} are not what this operation takes.",
-        [{"field": f"{where}.{error.field}", "message": error.message}],
-    )
 
 
 def _charge_id(outcome: Outcome) -> str:

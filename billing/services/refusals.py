@@ -3,14 +3,21 @@
 from billing import errors
 from billing.ledger.holds import Outcome
 from billing.selectors.identities import Identity
-from billing.services.remedies import ways_out
+from billing.services import quotes
+from billing.services.key_limits import stop_of
+from billing.services.remedies import raise_key_limit, ways_out
 from catalog import snapshot
 from catalog.pricing.units import CREDIT, micros_to_text
 
 
 def place_refusal(outcome: Outcome, customer: Identity) -> errors.Refusal:
     """Why an authorize was refused."""
-    refusal = _common(outcome) or _money(outcome, customer)
+    if outcome["code"] == "monthly_count_reached":
+        refusal: errors.Refusal = quotes.count_refusal(
+            customer, outcome["count_scope"], outcome["count_limit"]
+        )
+    else:
+        refusal = _common(outcome) or _money(outcome, customer)
     refusal.replayed = "replayed" in outcome
     return refusal
 
@@ -59,6 +66,21 @@ def _common(outcome: Outcome) -> errors.Refusal | None:
     return None
 
 
+def _key_limit(outcome: Outcome, customer: Identity, counted: str) -> errors.SpendingLimitReached:
+    """The key's own limit, named with what is left of it; the way out is the page that raises it."""
+    stop = stop_of(outcome)
+    which = "monthly limit" if stop.period == "month" else "total budget"
+    required, left = micros_to_text(outcome["amount"]), micros_to_text(stop.left)
+    return errors.SpendingLimitReached(
+        f"This would pass this API key's {which} of {micros_to_text(stop.limit)} {counted}: "
+        f"{required} {counted} needed, {left} left of it.",
+        required=required,
+        available=left,
+        unit=outcome["unit"],
+        remedies=[raise_key_limit(customer.key_id)],
+    )
+
+
 def _money(outcome: Outcome, customer: Identity) -> errors.Refusal:
     code, unit = outcome["code"], outcome["unit"]
     if code == "insufficient_credits" and customer.mode == "postpaid":
@@ -70,10 +92,13 @@ def _money(outcome: Outcome, customer: Identity) -> errors.Refusal:
         return errors.ModelUnavailable(
             f"This model and size need at least {micros_to_text(outcome['needs'])} {counted} available; "
             f"this account has {available}. Add funds to open them.",
+            opens={"available": micros_to_text(outcome["needs"])},
             required=micros_to_text(outcome["needs"]),
             available=available,
             unit=unit,
         )
+    if code == "key_limit_reached":
+        return _key_limit(outcome, customer, counted)
     if code == "spending_limit_reached":
         available = micros_to_text(max(0, outcome["spend_limit"] - outcome["spent"]))
         detail = f"This would pass the monthly spending limit: {required} {counted} needed, {available} left of it."
