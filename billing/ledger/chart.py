@@ -13,6 +13,7 @@ REVENUE: Final = "revenue"
 BREAKAGE: Final = "breakage"
 RECEIVABLES: Final = "receivables"
 DISPUTES: Final = "disputes"
+SET_ASIDE: Final = "set_aside"
 
 COUNTERPART: Final[dict[str, str]] = {
     "topup": STRIPE_CLEARING,
@@ -31,5 +32,6 @@ COUNTERPART: Final[dict[str, str]] = {
 """Kind of transaction → the ledger account that stands opposite the customer.
 
 ``refund`` gives a charge back (revenue → customer); a purchase paid back to the card is a ``refund`` whose
-caller names ``stripe_clearing`` as the other side.
+caller names ``stripe_clearing`` as the other side. What an account leaves in a unit it is no longer counted in is an
+``adjustment`` against ``set_aside`` (``units.py``).
 """

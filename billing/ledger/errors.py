@@ -20,3 +20,21 @@ class NotEnough(LedgerError):
 
 class KeyReused(LedgerError):
     """The business key already names a transaction of another account or amount."""
+
+
+class NotEmpty(LedgerError):
+    """The unit of an account changes only while it has nothing, owes nothing and nothing is held (micros)."""
+
+    def __init__(self, balance: int, held: int) -> None:
+        super().__init__(f"{balance} micro-units on the balance, {held} held")
+        self.balance = balance
+        self.held = held
+
+
+class OtherUnit(LedgerError):
+    """The amount is in a unit the account is not counted in any more."""
+
+    def __init__(self, unit: str, counted_in: str) -> None:
+        super().__init__(f"{unit} asked for, the account is counted in {counted_in}")
+        self.unit = unit
+        self.counted_in = counted_in

@@ -27,6 +27,7 @@ class PlaceRequest:
     ``needs`` is a balance gate: at least so much must be available. ``settle_now`` charges on acceptance.
     ``recharge`` lets the answer be ``recharge`` where auto-recharge should run first. ``relaxed`` lets the account's lock be
     skipped while its balance is comfortable. Of ``count_scope`` at most ``count_limit`` are accepted since ``count_since``.
+    ``counted_in`` is the unit it was priced in.
     """
 
     account: uuid.UUID
@@ -51,6 +52,7 @@ class PlaceRequest:
     count_scope: str | None = None
     count_limit: int | None = None
     count_since: datetime | None = None
+    counted_in: str | None = None
     id: uuid.UUID = field(default_factory=new_id)
     txn: uuid.UUID = field(default_factory=new_id)
     i: int = 0

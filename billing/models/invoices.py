@@ -137,9 +137,7 @@ class InvoiceLine(models.Model):
             models.UniqueConstraint(fields=["invoice", "position"], name="invoiceline_position_once"),
         )
         triggers = (
-            pgtrigger.Protect(
-                name="invoiceline_is_kept", operation=pgtrigger.Update | pgtrigger.Delete
-            ),
+            pgtrigger.Protect(name="invoiceline_is_kept", operation=pgtrigger.Update | pgtrigger.Delete),
         )
 
     def __str__(self) -> str:
@@ -151,9 +149,7 @@ class ClosedMonth(models.Model):
 
     account = models.ForeignKey("accounts.BillingAccount", on_delete=models.PROTECT, related_name="+")
     month = models.DateField()
-    invoice = models.ForeignKey(
-        Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
-    )
+    invoice = models.ForeignKey(Invoice, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
     closed_at = models.DateTimeField(default=now)
 
     class Meta:

@@ -5,6 +5,7 @@ from django.db import transaction
 from accounts.models import BillingAccount, Membership, Role, User
 from billing.errors import InvalidRequest
 from billing.ledger import balances, grants
+from billing.services import credit_limits, subscriptions
 from catalog import snapshot
 from catalog.terms import Terms
 
@@ -29,21 +30,25 @@ def open_account(
             return own
     terms = _terms(profile)
     mode, plan = _checked(terms, mode, plan)
+    pays_later = mode in ("metered", "postpaid")
     account = BillingAccount.objects.create(
         name=name,
         email=email,
         profile=terms.slug,
-        plan=plan,
         mode=mode,
         unit=terms.unit_for(mode),
         opened_for=user,
     )
     if user is not None:
         Membership.objects.create(account=account, user=user, role=Role.OWNER)
-    balances.open_row(account.pk, unit=account.unit, credit_limit=_credit_limit(terms, mode))
+    balances.open_row(account.pk, unit=account.unit, credit_limit=_credit_limit(account, terms))
     if mode == "metered" and terms.spending_limit is not None:
         balances.set_spend_limit(account.pk, terms.spending_limit.default)
-    _welcome(account, terms)
+    if not pays_later:
+        _welcome(account, terms)
+        if plan:
+            subscriptions.start(account.pk, plan, trial=user is not None)
+            account.refresh_from_db()
     return account
 
 
@@ -77,27 +82,20 @@ def _checked(terms: Terms, mode: str | None, plan: str | None) -> tuple[str, str
     return mode, plan
 
 
-def _credit_limit(terms: Terms, mode: str) -> int:
+def _credit_limit(account: BillingAccount, terms: Terms) -> int:
     """How far below zero a new account may go: postpaid by the profile's rule, pay-per-use up to its spending limit."""
-    if mode == "postpaid" and terms.credit_limit is not None:
-        return terms.credit_limit.limit(paid_invoices=0, age_days=0, paid_volume=0)
-    if mode == "metered" and terms.spending_limit is not None:
+    if account.mode == "postpaid":
+        return credit_limits.limit_of(account)
+    if account.mode == "metered" and terms.spending_limit is not None:
         return terms.spending_limit.default
     return 0
 
 
 def _welcome(account: BillingAccount, terms: Terms) -> None:
-    plan = terms.plan(account.plan)
-    if account.mode in ("metered", "postpaid"):
-        return
     if terms.welcome_bonus > 0:
         _grant(account, "bonus", terms.welcome_bonus, "Welcome bonus", "bonus:welcome")
     if terms.trial_grant.micros > 0:
         _grant(account, "trial", terms.trial_grant.micros, "Trial credits", "trial:welcome")
-    if plan is not None and plan.credits_once > 0:
-        _grant(account, "plan", plan.credits_once, f"{plan.name} plan, once at sign-up", "plan:once")
-    if plan is not None and plan.credits > 0:
-        _grant(account, "plan", plan.credits, f"{plan.name} plan credits", "plan:first")
 
 
 def _grant(account: BillingAccount, source: str, micros: int, description: str, rule: str) -> None:
@@ -105,7 +103,7 @@ def _grant(account: BillingAccount, source: str, micros: int, description: str, 
         account_id=account.pk,
         micros=micros,
         source=source,
-        kind="plan_grant" if source == "plan" else source,
+        kind=source,
         description=description,
         key=f"{rule}:{account.pk.hex}",
     )

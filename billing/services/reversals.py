@@ -18,6 +18,7 @@ from billing.ledger.models import Grant
 from billing.ledger.post import lock as lock_balances
 from billing.models import Payment, Reversal
 from billing.services import payments
+from catalog import snapshot
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,7 @@ def _withdraw(reversal: Reversal, micros: int, *, allow_debt: bool) -> None:
     lot = None if allow_debt else _lot(payment)
     posted = grants.withdraw(
         account_id=payment.account_id,
-        micros=micros,
+        micros=_in_unit_of_account(payment, micros),
         kind="dispute" if reversal.kind == Reversal.Kind.DISPUTE else "refund",
         description=f"{reversal.get_kind_display()} of {payment.get_purpose_display().lower()}",
         key=f"{reversal.kind}:{reversal.stripe_id}",
@@ -144,6 +145,15 @@ def _withdraw(reversal: Reversal, micros: int, *, allow_debt: bool) -> None:
     reversal.transaction_id, reversal.withdrawn = posted.pk, micros
 
 
+def _in_unit_of_account(payment: Payment, micros: int) -> int:
+    """So many micros of what the payment bought, in what its account is counted in by now."""
+    counted_in = lock_balances(payment.account_id)[payment.account_id].unit
+    if counted_in == payment.unit:
+        return micros
+    terms = snapshot.current().terms(payment.account.profile)
+    return terms.credits_for(terms.cash_for(micros, payment.unit), counted_in)
+
+
 def _restore(reversal: Reversal) -> None:
     """The refund did not reach the card: the credits it took come back, good as long as they were."""
     if reversal.transaction_id is None or reversal.restored_id is not None:
@@ -152,7 +162,7 @@ def _restore(reversal: Reversal) -> None:
     lot = _lot(payment)
     posted = grants.add(
         account_id=payment.account_id,
-        micros=reversal.withdrawn,
+        micros=_in_unit_of_account(payment, reversal.withdrawn),
         source="topup",
         kind="topup",
         description="Refund did not go through: credits returned",

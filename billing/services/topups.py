@@ -167,7 +167,7 @@ def _intend(
         route=route,
         cash_minor=minor,
         currency=cash.unit,
-        credits=terms.credits_for(cash),
+        credits=terms.credits_for(cash, account.unit),
         unit=account.unit,
         request_key=request_key,
         created_by=created_by,

@@ -30,11 +30,13 @@ CREATE TYPE ledger_place_request AS (
     relaxed      boolean,   -- the lock may be skipped while the balance is comfortable (comfort.sql)
     count_scope  text,      -- what a plan counts, or null
     count_limit  int,       -- how many of them may be accepted since count_since; null: counted, not limited
-    count_since  timestamptz
+    count_since  timestamptz,
+    counted_in   text       -- the unit it was priced in: an account that changed it meanwhile is asked again; null: any
 );
 
--- Those of the accounts whose requests need no lock: far above the threshold, nothing to count exactly, and together at most
--- a small share of the threshold. So whatever is under way unseen, only many sessions at once can pass it.
+-- Those of the accounts whose requests need no lock: far above the threshold and nothing to count exactly. What is under way
+-- unseen by others is bounded: at most 16 calls an account skip its lock at once (a slot each, kept until commit), and each
+-- takes at most comfort_share. So an account is never further below its means than 16 shares.
 CREATE OR REPLACE FUNCTION ledger_comfortable(wanted ledger_place_request[]) RETURNS uuid[] LANGUAGE sql AS $$
     SELECT coalesce(array_agg(b.account_id), '{}')
       FROM (SELECT account, sum(amount) AS amount, array_agg(api_key) AS keys
@@ -42,9 +44,10 @@ CREATE OR REPLACE FUNCTION ledger_comfortable(wanted ledger_place_request[]) RET
             HAVING bool_and(relaxed AND NOT settle_now AND count_limit IS NULL)) asked
       JOIN ledger_balance b ON b.account_id = asked.account
      WHERE b.is_open AND b.spend_limit IS NULL AND coalesce(b.next_expiry > ledger_now(), true)
-       AND asked.amount <= b.comfort_above / ledger_comfort_share()
+       AND asked.amount <= b.comfort_share
        AND b.balance - b.held - ledger_unfolded(b.account_id) + b.credit_limit - asked.amount >= b.comfort_above
        AND NOT EXISTS (SELECT 1 FROM ledger_keylimit k WHERE k.api_key_id = ANY (asked.keys))
+       AND ledger_comfort_slot(b.account_id)
 $$;
 
 CREATE OR REPLACE FUNCTION ledger_place(requests jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
@@ -116,6 +119,7 @@ BEGIN
             code := CASE WHEN r.settle_now THEN 'settled' ELSE 'authorized' END;
         ELSIF r.known IS NULL THEN code := 'not_found';
         ELSIF NOT r.is_open THEN code := 'closed';
+        ELSIF r.counted_in <> r.unit THEN code := 'unit_changed';
         ELSIF r.idem IS NOT NULL AND (r.owner::text || r.idem) = ANY (seen) THEN code := 'again';
         ELSIF of_scope >= r.count_limit THEN code := 'monthly_count_reached';
         ELSIF r.amount > 0 AND spent + r.amount > r.spend_limit THEN code := 'spending_limit_reached';

@@ -1,0 +1,154 @@
+"""How far a postpaid account may owe: by the profile's rule from its own history, or as staff decided.
+
+The rule is data (``terms.credit_limit``): paid invoices, age, volume. Every decision is kept; the newest one counts.
+"""
+
+import uuid
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Sum
+
+from accounts.models import BillingAccount, User
+from billing.errors import InvalidRequest
+from billing.ledger import balances, clock
+from billing.models import CreditLimitDecision, Invoice, Payment
+from billing.services.subscriptions import each, lock_account
+from catalog import snapshot
+from catalog.pricing.units import from_minor
+from catalog.terms import Terms
+
+Source = CreditLimitDecision.Source
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the rule goes by. ``paid_volume`` is everything the account ever paid, micros of the cash currency."""
+
+    paid_invoices: int
+    age_days: int
+    paid_volume: int
+    overdue_invoices: int
+
+
+def history(account: BillingAccount) -> History:
+    """The account's own history at this moment; an invoice is overdue once its grace is over, too."""
+    moment = clock.now()
+    terms = snapshot.current().terms(account.profile)
+    grace = timedelta(days=terms.credit_limit.overdue_grace_days if terms.credit_limit else 0)
+    paid = Invoice.objects.filter(account=account, status="paid")
+    invoiced = sum(
+        from_minor(minor, currency).micros for minor, currency in paid.values_list("due_minor", "currency")
+    )
+    bought = (
+        Payment.objects.filter(account=account, status="succeeded")
+        .values("currency")
+        .annotate(minor=Sum("cash_minor"))
+    )
+    back = (
+        Payment.objects.filter(account=account, status="succeeded", reversals__transaction_id__isnull=False,
+                               reversals__restored_id__isnull=True)
+        .values("currency").annotate(minor=Sum("reversals__cash_minor"))
+    )  # fmt: skip
+    volume = invoiced + _micros(bought) - _micros(back)
+    return History(
+        paid_invoices=paid.count(),
+        age_days=max(0, (moment - account.created_at).days),
+        paid_volume=max(0, volume),
+        overdue_invoices=Invoice.objects.filter(
+            account=account, status="open", due_at__lte=moment - grace
+        ).count(),
+    )
+
+
+def by_rule(terms: Terms, past: History) -> int:
+    """The limit in micros that the profile's rule gives; 0 without a rule and while an invoice stays unpaid."""
+    if terms.credit_limit is None or past.overdue_invoices:
+        return 0
+    return terms.credit_limit.limit(
+        paid_invoices=past.paid_invoices, age_days=past.age_days, paid_volume=past.paid_volume
+    )
+
+
+def override(account: BillingAccount) -> CreditLimitDecision | None:
+    """What staff decided, while it holds."""
+    newest = (
+        CreditLimitDecision.objects.filter(account=account)
+        .exclude(source=Source.RULE)
+        .order_by("-id")
+        .first()
+    )
+    if newest is None or newest.source == Source.RELEASE:
+        return None
+    return newest if newest.expires_at is None or newest.expires_at > clock.now() else None
+
+
+def limit_of(account: BillingAccount) -> int:
+    """How far the account may owe when it is postpaid, micros of its unit."""
+    decided = override(account)
+    return decided.limit if decided else by_rule(snapshot.current().terms(account.profile), history(account))
+
+
+@transaction.atomic
+def recompute(account_id: uuid.UUID) -> bool:
+    """Put the limit that holds now on a postpaid account's balance; whether it changed. Holds stay as they are."""
+    account = lock_account(account_id)
+    if account.mode != BillingAccount.Mode.POSTPAID:
+        return False
+    decided, past = override(account), history(account)
+    limit = decided.limit if decided else by_rule(snapshot.current().terms(account.profile), past)
+    if balances.of(account_id).credit_limit == limit:
+        return False
+    if decided is None:
+        CreditLimitDecision.objects.create(
+            account=account, source=Source.RULE, limit=limit, facts=asdict(past), created_at=clock.now()
+        )
+    balances.set_credit_limit(account_id, limit)
+    return True
+
+
+def recompute_all() -> int:
+    """Follow every postpaid account's history; returns for how many the limit changed."""
+    postpaid = BillingAccount.objects.filter(mode="postpaid", status="active")
+    return each(list(postpaid.values_list("pk", flat=True)), recompute)
+
+
+@transaction.atomic
+def set_override(
+    account_id: uuid.UUID, *, limit: int, reason: str, by: User, expires_at: datetime | None = None
+) -> CreditLimitDecision:
+    """Staff decide the limit (micros), with a reason, until it expires or is released. Raises InvalidRequest."""
+    if limit < 0:
+        raise InvalidRequest("A limit is 0 or more.", [{"field": "limit", "message": "must not be negative"}])
+    if expires_at is not None and expires_at <= clock.now():
+        raise InvalidRequest(
+            "It would be over at once.", [{"field": "expires_at", "message": "must be in the future"}]
+        )
+    return _decide(account_id, Source.OVERRIDE, limit, reason, by, expires_at)
+
+
+@transaction.atomic
+def release(account_id: uuid.UUID, *, reason: str, by: User) -> CreditLimitDecision:
+    """The rule decides again. Raises InvalidRequest without a reason."""
+    account = lock_account(account_id)
+    limit = by_rule(snapshot.current().terms(account.profile), history(account))
+    return _decide(account_id, Source.RELEASE, limit, reason, by, None)
+
+
+def _decide(
+    account_id: uuid.UUID, source: str, limit: int, reason: str, by: User, expires_at: datetime | None
+) -> CreditLimitDecision:
+    if not reason.strip():
+        raise InvalidRequest("Say why; it is kept.", [{"field": "reason", "message": "is required"}])
+    account = lock_account(account_id)
+    decision = CreditLimitDecision.objects.create(
+        account=account, source=source, limit=limit, facts=asdict(history(account)), reason=reason.strip()[:200],
+        by=by, expires_at=expires_at, created_at=clock.now(),
+    )  # fmt: skip
+    recompute(account_id)
+    return decision
+
+
+def _micros(rows: object) -> int:
+    return sum(from_minor(row["minor"] or 0, row["currency"]).micros for row in rows)  # type: ignore[attr-defined]
