@@ -73,7 +73,7 @@ def of(account: BillingAccount) -> RechargeView:
         enabled=row.enabled,
         threshold=Amount(row.threshold, account.unit),
         amount=amount,
-        credits=Amount(terms.credits_for(amount), account.unit),
+        credits=Amount(terms.credits_for(amount, account.unit), account.unit),
         monthly_cap=None
         if row.monthly_cap_minor is None
         else from_minor(row.monthly_cap_minor, row.currency),
@@ -194,7 +194,7 @@ def _sized(row: AutoRecharge, shortfall: int) -> int:
     When not even one amount fits under the monthly cap any more, the account rests until next month.
     """
     terms = snapshot.current().terms(row.account.profile)
-    brings = terms.credits_for(from_minor(row.amount_minor, row.currency))
+    brings = terms.credits_for(from_minor(row.amount_minor, row.currency), row.account.unit)
     minor = row.amount_minor * max(1, -(-shortfall // brings))
     if from_minor(minor, row.currency).micros > terms.topup.max:
         return 0
@@ -226,7 +226,7 @@ def _intend(row: AutoRecharge, minor: int, card: PaymentMethod) -> Payment:
         route=Payment.Route.OFF_SESSION,
         cash_minor=minor,
         currency=row.currency,
-        credits=snapshot.current().terms(row.account.profile).credits_for(cash),
+        credits=snapshot.current().terms(row.account.profile).credits_for(cash, row.account.unit),
         unit=row.account.unit,
         stripe_method_id=card.stripe_id,
         next_check_at=now() + payments.FIRST_CHECK,

@@ -18,6 +18,7 @@ from billing import outbox
 from billing.gateways import gateway
 from billing.gateways.protocol import Busy, GatewayError, Outcome, Standing, Unreachable
 from billing.ledger import clock, grants
+from billing.ledger.post import lock as lock_balances
 from billing.models import PAYMENT_TRANSITIONS, Payment
 from billing.services import recharge_rule
 from billing.services.validity import paid_expiry
@@ -167,6 +168,11 @@ def _credit(payment: Payment) -> None:
     """The only place where a payment becomes credits."""
     account = payment.account
     expires_at = paid_expiry(account.profile, clock.now())
+    counted_in = lock_balances(account.pk)[account.pk].unit
+    if counted_in != payment.unit:
+        # Paid before and credited after a change of how the account pays: the money buys what it is counted in now.
+        payment.credits = snapshot.current().terms(account.profile).credits_for(payment.cash, counted_in)
+        payment.unit = counted_in
     posted = grants.add(
         account_id=account.pk,
         micros=payment.credits,
@@ -312,7 +318,7 @@ def adopt(standing: Standing) -> Payment | None:
             "currency": standing.currency,
             "credits": snapshot.current()
             .terms(account.profile)
-            .credits_for(from_minor(int(price), standing.currency)),
+            .credits_for(from_minor(int(price), standing.currency), account.unit),
             "unit": account.unit,
             "stripe_customer_id": standing.customer_id,
             "created_at": now() - timedelta(days=2),

@@ -188,7 +188,7 @@ def _context(
         "own_amount": own,
         "cards": [(card, card.public_id == form.method) for card in cards],
         "pays_at_checkout": form.method == CHECKOUT,
-        "deal": _deal(form, cards, cash) if cash is not None and inside else None,
+        "deal": _deal(account, form, cards, cash) if cash is not None and inside else None,
         "out_of_range": cash is not None and not inside,
         "balance": balances.of(account.pk),
         "good_until": paid_expiry(account.profile, now()),
@@ -196,9 +196,9 @@ def _context(
     }
 
 
-def _deal(form: TopUpForm, cards: list[PaymentMethod], cash: Amount) -> Deal:
+def _deal(account: BillingAccount, form: TopUpForm, cards: list[PaymentMethod], cash: Amount) -> Deal:
     card = next((card for card in cards if card.public_id == form.method), None)
-    return Deal(cash, form.terms.credits_for(cash), card)
+    return Deal(cash, form.terms.credits_for(cash, account.unit), card)
 
 
 def _own_payment(request: HttpRequest) -> Payment:
