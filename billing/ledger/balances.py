@@ -3,12 +3,13 @@
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from django.db import connection, transaction
 
 from billing.ledger import clock
 from billing.ledger.errors import NoSuchAccount
-from billing.ledger.models import Balance
+from billing.ledger.models import Balance, UnfoldedHold
 from billing.ledger.post import lock
 
 
@@ -76,6 +77,28 @@ def set_recharge_rule(account_id: uuid.UUID, *, below: int | None, after: dateti
 def set_spend_limit(account_id: uuid.UUID, limit: int | None) -> None:
     """The most that may be accepted per calendar month (UTC), micros; None for no limit."""
     Balance.objects.filter(account_id=account_id).update(spend_limit=limit)
+
+
+COMFORT_SLOTS: Final = 16
+"""How many calls may skip an account's lock at once (``ledger_comfort_slot``)."""
+
+
+def set_comfort(account_id: uuid.UUID, *, above: int | None, overshoot: int = 0) -> None:
+    """While ``above`` micros stay available, holds are placed without waiting for the account's lock.
+
+    Together they can take the account at most ``overshoot`` micros below its means; None: every hold waits.
+    """
+    share = None if above is None else overshoot // COMFORT_SLOTS
+    Balance.objects.filter(account_id=account_id).update(comfort_above=above, comfort_share=share)
+
+
+def fold_holds() -> int:
+    """Add the holds that were placed without a lock to their balance rows; returns how many accounts had some."""
+    waiting = list(UnfoldedHold.objects.values_list("account_id", flat=True).distinct())
+    for account_id in waiting:
+        with transaction.atomic():
+            lock(account_id)
+    return len(waiting)
 
 
 @transaction.atomic

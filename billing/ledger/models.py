@@ -22,7 +22,8 @@ class Balance(models.Model):
 
     ``balance`` is the sum of the account's postings; ``held`` the sum of its open holds but those still in UnfoldedHold;
     ``balance - held + credit_limit`` is what a request may still use, less what lapsed (``next_expiry``).
-    While that is above ``comfort_above`` small requests skip the lock (``sql/comfort.sql``). ``head`` is the hash of
+    While that is above ``comfort_above`` requests of up to ``comfort_share`` skip the lock (``sql/comfort.sql``). ``head`` is
+    the hash of
     the last transaction (``sql/chain.sql``).
     """
 
@@ -43,6 +44,7 @@ class Balance(models.Model):
     spend_month = models.DateField(null=True, blank=True)
     spend_accepted = models.BigIntegerField(default=0)
     comfort_above = models.BigIntegerField(null=True, blank=True)
+    comfort_share = models.BigIntegerField(null=True, blank=True)
     head = models.BinaryField(default=bytes(32), max_length=32)
 
     class Meta:

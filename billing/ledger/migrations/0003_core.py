@@ -6,7 +6,8 @@ from billing.ledger import functions
 CHAIN_THE_PAST = """
 ALTER TABLE ledger_transaction DISABLE TRIGGER transaction_append_only;
 UPDATE ledger_transaction t SET hash = c.hash FROM (
-    SELECT id, ledger_chain(decode(repeat('00', 32), 'hex'), ledger_text(p)) OVER (PARTITION BY account_id ORDER BY seq) AS hash
+    SELECT id, ledger_chain(decode(repeat('00', 32), 'hex'), ledger_text(p))
+                   OVER (PARTITION BY account_id ORDER BY seq) AS hash
       FROM ledger_transaction p) c
  WHERE c.id = t.id;
 ALTER TABLE ledger_transaction ENABLE TRIGGER transaction_append_only;
@@ -21,6 +22,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField("balance", "comfort_above", models.BigIntegerField(blank=True, null=True)),
+        migrations.AddField("balance", "comfort_share", models.BigIntegerField(blank=True, null=True)),
         migrations.AddField("balance", "head", models.BinaryField(default=bytes(32), max_length=32)),
         migrations.AddField(
             "transaction",

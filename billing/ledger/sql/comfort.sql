@@ -1,9 +1,6 @@
 -- Comfortable balances: while an account has far more than it uses, a hold does not wait for the balance row. Such holds
 -- are rows of ledger_unfoldedhold until somebody has the lock next and adds them up (profile gateway; docs/ledger.md).
 
--- How many holds may be under way unseen by each other before the threshold itself is in reach.
-CREATE OR REPLACE FUNCTION ledger_comfort_share() RETURNS int LANGUAGE sql IMMUTABLE AS $$ SELECT 16 $$;
-
 -- Adds holds that were placed without the lock to their balance rows, whose locks the caller has. What concurrent holds may
 -- have taken beyond the account's means is recorded as overdraft.
 CREATE OR REPLACE FUNCTION ledger_fold_holds(accounts uuid[]) RETURNS void LANGUAGE plpgsql AS $$
@@ -27,3 +24,16 @@ END $$;
 CREATE OR REPLACE FUNCTION ledger_unfolded(account uuid) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT coalesce(sum(amount), 0)::bigint FROM ledger_unfoldedhold WHERE account_id = account
 $$;
+
+-- Takes one of the account's 16 slots until the transaction ends; false when all are taken.
+CREATE OR REPLACE FUNCTION ledger_comfort_slot(account uuid) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    first int := floor(random() * 16);
+BEGIN
+    FOR slot IN first .. first + 15 LOOP
+        IF pg_try_advisory_xact_lock(hashtextextended(account::text, slot % 16)) THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+    RETURN false;
+END $$;

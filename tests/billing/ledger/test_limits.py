@@ -1,0 +1,136 @@
+"""Limits the ledger's call decides: of a single key, and how many of something a plan includes."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from accounts.keys import create_key
+from accounts.models import BillingAccount
+from billing.ledger import key_limits, refunds
+from billing.ledger.holds import Outcome, PlaceRequest, place
+from billing.ledger.models import KeyLimit
+from tests.billing.ledger.conftest import CREDIT, OpenAccount, at, hold, settle, void, wanted
+
+
+def key_of(account: uuid.UUID) -> uuid.UUID:
+    return create_key(account=BillingAccount.objects.get(pk=account), name="k")[0].pk
+
+
+def limit(account: uuid.UUID, key: uuid.UUID, monthly: int | None = None, budget: int | None = None) -> None:
+    key_limits.set_limit(
+        api_key_id=key,
+        account_id=account,
+        monthly=None if monthly is None else monthly * CREDIT,
+        budget=None if budget is None else budget * CREDIT,
+    )
+
+
+def codes(outcomes: list[Outcome]) -> list[str]:
+    return [outcome["code"] for outcome in outcomes]
+
+
+def test_a_key_spends_its_monthly_limit_and_not_a_credit_more(open_account: OpenAccount) -> None:
+    account = open_account(100)
+    key, other = key_of(account), key_of(account)
+    limit(account, key, monthly=10)
+    asked = [wanted(account, amount, api_key=key) for amount in (6, 5, 4, 1)]
+    assert codes(place([*asked, wanted(account, 50, api_key=other)])) == [
+        "authorized", "key_limit_reached", "authorized", "key_limit_reached", "authorized",
+    ]  # fmt: skip
+    refused = place([wanted(account, 1, api_key=key)])[0]
+    assert (refused["key_monthly"], refused["key_month"]) == (10 * CREDIT, 10 * CREDIT)
+
+
+def test_what_comes_back_may_be_spent_again_by_the_key(open_account: OpenAccount) -> None:
+    account = open_account(100)
+    key = key_of(account)
+    limit(account, key, budget=10)
+    cheap, failed = hold(account, 6, api_key=key), hold(account, 4, api_key=key)
+    settle(cheap, 2)
+    void(failed)
+    assert KeyLimit.objects.get(pk=key).accepted == 2 * CREDIT
+    again = hold(account, 8, api_key=key)
+    settle(again, 8)
+    refunds.refund_charge(charge_id=again, micros=3 * CREDIT, reason="late")
+    assert codes(place([wanted(account, 4, api_key=key), wanted(account, 3, api_key=key)])) == [
+        "key_limit_reached",
+        "authorized",
+    ]
+
+
+def test_a_new_month_opens_the_monthly_limit_but_not_the_budget(open_account: OpenAccount) -> None:
+    account = open_account(100)
+    key = key_of(account)
+    at(datetime(2026, 1, 31, 23, 59, 59, tzinfo=UTC))
+    limit(account, key, monthly=10, budget=15)
+    late = hold(account, 10, api_key=key, ttl=10**6)
+    at(datetime(2026, 2, 1, tzinfo=UTC))
+    assert codes(place([wanted(account, 6, api_key=key), wanted(account, 5, api_key=key)])) == [
+        "key_limit_reached",
+        "authorized",
+    ]
+    void(late)
+    assert codes(place([wanted(account, 6, api_key=key), wanted(account, 5, api_key=key)])) == [
+        "key_limit_reached",
+        "authorized",
+    ]
+
+
+def test_a_limit_counts_what_the_key_spent_before(open_account: OpenAccount) -> None:
+    account = open_account(100)
+    key = key_of(account)
+    settle(hold(account, 6, api_key=key), 5)
+    void(hold(account, 7, api_key=key))
+    hold(account, 3, api_key=key)
+    limit(account, key, monthly=10)
+    assert codes(place([wanted(account, 3, api_key=key), wanted(account, 2, api_key=key)])) == [
+        "key_limit_reached",
+        "authorized",
+    ]
+    limit(account, key)
+    assert key_limits.of(account) == {}
+    assert codes(place([wanted(account, 50, api_key=key)])) == ["authorized"]
+
+
+def site(account: uuid.UUID, since: datetime, most: int | None = 2) -> PlaceRequest:
+    return wanted(account, 5, count_scope="site", count_limit=most, count_since=since)
+
+
+def test_a_counted_item_is_refused_once_the_plan_s_number_is_used(open_account: OpenAccount) -> None:
+    account, other = open_account(100), open_account(100)
+    since = datetime.now(UTC) - timedelta(days=1)
+    outcomes = place([site(account, since), site(other, since), site(account, since), site(account, since)])
+    assert codes(outcomes) == ["authorized", "authorized", "authorized", "monthly_count_reached"]
+    assert (outcomes[3]["count"], outcomes[3]["count_limit"]) == (2, 2)
+    assert codes(place([site(account, since, 3), wanted(account, 5)])) == ["authorized", "authorized"]
+
+
+@pytest.mark.parametrize("ending", ["void", "nothing delivered", "given back"])
+def test_what_failed_does_not_count(open_account: OpenAccount, ending: str) -> None:
+    account, since = open_account(100), datetime.now(UTC) - timedelta(days=1)
+    first = uuid.UUID(place([site(account, since)])[0]["id"])
+    settle(uuid.UUID(place([site(account, since)])[0]["id"]), 5)
+    if ending == "void":
+        void(first)
+    elif ending == "nothing delivered":
+        settle(first, 0)
+    else:
+        settle(first, 5)
+        refunds.refund_charge(charge_id=first, micros=None, reason="broken")
+    assert codes(place([site(account, since), site(account, since)])) == [
+        "authorized",
+        "monthly_count_reached",
+    ]
+
+
+def test_items_of_the_period_before_do_not_count(open_account: OpenAccount) -> None:
+    account, start = open_account(100), datetime(2026, 3, 31, tzinfo=UTC)
+    at(start - timedelta(microseconds=1))
+    place([site(account, start - timedelta(days=28)), site(account, start - timedelta(days=28))])
+    at(start)
+    assert codes(place([site(account, start), site(account, start), site(account, start)])) == [
+        "authorized",
+        "authorized",
+        "monthly_count_reached",
+    ]
