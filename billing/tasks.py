@@ -8,7 +8,22 @@ from django.utils.timezone import now
 
 from billing import outbox
 from billing.ledger import usage_days
-from billing.services import auto_recharge, charges, expiry, idempotency, inbox, payments
+from billing.models import ReconciliationRun
+from billing.services import (
+    auto_recharge,
+    balance_notices,
+    charges,
+    expiry,
+    expiry_notices,
+    idempotency,
+    inbox,
+    limit_notices,
+    offers,
+    payments,
+    price_notices,
+    statements,
+)
+from billing.services.reconciliation import runs
 
 
 @shared_task(name="billing.recharge", ignore_result=True)
@@ -61,7 +76,64 @@ def fold_usage() -> None:
     usage_days.fold_all()
 
 
+@shared_task(name="billing.count_offers", ignore_result=True)
+def count_offers() -> None:
+    """Soon after a month began, count the one before for offers whose tier follows it."""
+    offers.count_months()
+
+
 @shared_task(name="billing.forget_answers", ignore_result=True)
 def forget_answers() -> None:
     """Let go of answers to requests that nobody may repeat any more."""
     idempotency.forget_old()
+
+
+@shared_task(name="billing.watch_limit", ignore_result=True)
+def watch_limit(account_id: str) -> None:
+    """Tell one account how far its month is, right after the request that passed a level."""
+    limit_notices.watch(uuid.UUID(account_id))
+
+
+@shared_task(name="billing.limit_stopped", ignore_result=True)
+def limit_stopped(account_id: str, required: str) -> None:
+    """Tell one account that its limit refused a request of so many micros."""
+    limit_notices.stopped(uuid.UUID(account_id), int(required))
+
+
+@shared_task(name="billing.key_limit_stopped", ignore_result=True)
+def key_limit_stopped(account_id: str, key_id: str, required: str) -> None:
+    """Tell one account that a key's own limit refused a request of so many micros."""
+    limit_notices.key_stopped(uuid.UUID(account_id), uuid.UUID(key_id), int(required))
+
+
+@shared_task(name="billing.sweep_notices", ignore_result=True)
+def sweep_notices() -> None:
+    """Tell customers what they have not been told yet: limits, balances, credits about to expire."""
+    limit_notices.sweep()
+    balance_notices.sweep()
+    expiry_notices.sweep()
+
+
+@shared_task(name="billing.tell_prices", ignore_result=True)
+def tell_prices() -> None:
+    """Tell customers of the prices that were announced to them."""
+    price_notices.tell_all()
+
+
+@shared_task(name="billing.look_at_books", ignore_result=True)
+def look_at_books(everything: bool = False) -> None:
+    """Check the promises of the books: on what is new, or (once a night) on everything."""
+    runs.record(ReconciliationRun.Asked.SCHEDULE, everything=everything)
+    runs.forget_old()
+
+
+@shared_task(name="billing.run_looks", ignore_result=True)
+def run_looks() -> None:
+    """Do the looks at the books that staff asked for."""
+    runs.run_waiting()
+
+
+@shared_task(name="billing.seal_statements", ignore_result=True)
+def seal_statements() -> None:
+    """Sign last month's statements, and those of months before that are missing."""
+    statements.seal_due()

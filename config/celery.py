@@ -8,6 +8,7 @@ import os
 from typing import Any
 
 from celery import Celery, shared_task
+from celery.schedules import crontab
 from celery.signals import worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
@@ -25,9 +26,20 @@ app.conf.beat_schedule = {
     "sweep-recharges": {"task": "billing.sweep_recharges", "schedule": 15.0},
     "sweep-payments": {"task": "billing.sweep_payments", "schedule": 60.0},
     "expire-charges": {"task": "billing.expire_charges", "schedule": 60.0},
+    "sweep-notices": {"task": "billing.sweep_notices", "schedule": 30.0},
     "expire-credits": {"task": "billing.expire_credits", "schedule": 60.0},
     "compare-with-stripe": {"task": "billing.compare_with_stripe", "schedule": 300.0},
     "fold-usage": {"task": "billing.fold_usage", "schedule": 15.0},
+    "tell-prices": {"task": "billing.tell_prices", "schedule": 60.0},
+    "look-at-books": {"task": "billing.look_at_books", "schedule": 600.0},
+    "look-at-all-books": {
+        "task": "billing.look_at_books",
+        "schedule": crontab(hour="3", minute="17"),
+        "args": (True,),
+    },
+    "run-looks": {"task": "billing.run_looks", "schedule": 60.0},
+    "seal-statements": {"task": "billing.seal_statements", "schedule": 600.0},
+    "count-offers": {"task": "billing.count_offers", "schedule": 600.0},
     "forget-answers": {"task": "billing.forget_answers", "schedule": 600.0},
 }
 

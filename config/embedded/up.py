@@ -5,6 +5,7 @@ example studio, each started again when it dies.
 """
 
 import argparse
+import base64
 import contextlib
 import fcntl
 import os
@@ -130,6 +131,9 @@ def _plan(data: DataDir, port: int) -> Plan:
     simulated = not os.environ.get("STRIPE_SECRET_KEY")
     values = {
         "SECRET_KEY": data.keep_or_make("secret_key", lambda: secrets.token_urlsafe(48)),
+        "STATEMENT_SIGNING_KEY": data.keep_or_make(
+            "statement_signing_key", lambda: base64.b64encode(secrets.token_bytes(32)).decode()
+        ),
         "PORTAL_BASE_URL": f"http://{ports.LOOPBACK}:{port}",
         "STUDIO_URL": f"http://{ports.LOOPBACK}:{studio_port}",
         "STRIPE_WEBHOOK_ENDPOINT": data.keep_or_make("webhook_endpoint", lambda: str(uuid.uuid4())),
@@ -155,7 +159,14 @@ def _port_of(url: str) -> int:
 
 def _first_state(plan: Plan) -> State:
     password = plan.data.keep_or_make("staff_password", lambda: secrets.token_urlsafe(15))
-    names = ("DATABASE_URL", "SECRET_KEY", "PORTAL_BASE_URL", "STUDIO_URL", "CELERY_BROKER_URL")
+    names = (
+        "DATABASE_URL",
+        "SECRET_KEY",
+        "STATEMENT_SIGNING_KEY",
+        "PORTAL_BASE_URL",
+        "STUDIO_URL",
+        "CELERY_BROKER_URL",
+    )
     stripe = [name for name in plan.environment if name.startswith("STRIPE_")]
     return State(
         supervisor=os.getpid(),

@@ -204,6 +204,11 @@ STRIPE_ANSWER_SECONDS = env.int("STRIPE_ANSWER_SECONDS", default=15)
 
 STRIPE_WEBHOOK_ENDPOINT = env.str("STRIPE_WEBHOOK_ENDPOINT", default="")  # the uuid in our webhook's address
 
+# What signs monthly statements: the base64 text of 32 random bytes. Another one starts a new key, the old ones stay listed.
+STATEMENT_SIGNING_KEY = env.str("STATEMENT_SIGNING_KEY", default="")
+# Who may read /metrics: whoever brings this token; without one, this machine.
+METRICS_TOKEN = env.str("PORTAL_METRICS_TOKEN", default="")
+
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or broker.URL
 # A task for a broker that is down is given up soon, not tried a hundred times: the sweeps do the work.
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
@@ -229,6 +234,9 @@ CELERY_TIMEZONE = "UTC"
 vars().update(env.email("EMAIL_URL", default="consolemail://"))
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Billing <billing@localhost>")
 SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default="") or parseaddr(DEFAULT_FROM_EMAIL)[1]
+
+# How many days before credits expire their owners hear of it; empty: never.
+EXPIRY_NOTICE_DAYS = env.list("EXPIRY_NOTICE_DAYS", cast=int, default=[30, 7, 1])
 
 # Requests a caller may burst, and how many a second flow back; each web process counts for itself.
 API_RATES = {"customer": (120_000, 2_000), "service": (600_000, 10_000), "anonymous": (1_200, 20)}

@@ -5,6 +5,7 @@ import os
 from .base import *  # noqa: F403
 
 SECRET_KEY = SECRET_KEY or "local-only-secret-key-never-used-in-production"  # noqa: F405
+STATEMENT_SIGNING_KEY = STATEMENT_SIGNING_KEY or "bG9jYWwtb25seS1zdGF0ZW1lbnQtc2lnbmluZy1rZXk="  # noqa: F405
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]", *ALLOWED_HOSTS]  # noqa: F405
 
 # The simulator is meant to be there.

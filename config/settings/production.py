@@ -15,6 +15,7 @@ _REQUIRED = {
     "STRIPE_SECRET_KEY": "the secret key of the Stripe account",
     "STRIPE_WEBHOOK_SECRET": "the signing secret of the Stripe webhook endpoint",
     "CELERY_BROKER_URL": "the address of Valkey or Redis, such as redis://broker:6379/0",
+    "STATEMENT_SIGNING_KEY": "the base64 text of 32 random bytes that sign statements (openssl rand -base64 32)",
     "EMAIL_URL": "the mail server, such as smtp+tls://user:password@mail:587",
 }
 for _name, _what in _REQUIRED.items():

@@ -3,6 +3,7 @@
 from .base import *  # noqa: F403
 
 SECRET_KEY = "tests-only-secret-key"  # noqa: S105
+STATEMENT_SIGNING_KEY = "dGVzdHMtb25seS1zdGF0ZW1lbnQtc2lnbmluZy1rZXk="
 ALLOWED_HOSTS = ["*"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 CELERY_BROKER_URL = "memory://"

@@ -20,7 +20,8 @@ __all__ = ["open_account"]
 
 RECHAIN = """
 UPDATE ledger_transaction t SET hash = c.hash FROM (
-    SELECT id, ledger_chain(decode(repeat('00', 32), 'hex'), ledger_text(p)) OVER (PARTITION BY account_id ORDER BY seq) AS hash
+    SELECT id, ledger_chain(decode(repeat('00', 32), 'hex'), ledger_text(p))
+               OVER (PARTITION BY account_id ORDER BY seq) AS hash
       FROM ledger_transaction p) c
  WHERE c.id = t.id;
 UPDATE ledger_balance b SET head = t.hash FROM ledger_transaction t WHERE t.account_id = b.account_id AND t.seq = b.seq
@@ -101,15 +102,16 @@ def test_a_removed_last_row_is_found(busy: uuid.UUID) -> None:
 def test_a_removed_last_row_with_a_corrected_balance_is_found_by_what_was_verified(busy: uuid.UUID) -> None:
     tamper("DELETE FROM ledger_transaction WHERE seq = 10")
     tamper(
-        "UPDATE ledger_balance b SET seq = 9, balance = t.balance_after, head = t.hash FROM ledger_transaction t WHERE t.seq = 9"
+        "UPDATE ledger_balance b SET seq = 9, balance = t.balance_after, head = t.hash"
+        " FROM ledger_transaction t WHERE t.seq = 9"
     )
     assert "checkpoints_kept" in broken()
 
 
 def test_an_inserted_row_is_found(busy: uuid.UUID) -> None:
     tamper(
-        "INSERT INTO ledger_transaction (id, account_id, seq, kind, amount, balance_after, unit, description, reference, model,"
-        " details, created_at, hash) SELECT gen_random_uuid(), account_id, 11, kind, 0, balance_after, unit, description,"
+        "INSERT INTO ledger_transaction (id, account_id, seq, kind, amount, balance_after, unit, description, reference,"
+        " model, details, created_at, hash) SELECT gen_random_uuid(), account_id, 11, kind, 0, balance_after, unit, description,"
         " '', '', '{}', created_at, hash FROM ledger_transaction WHERE seq = 10"
     )
     assert {"chain_intact", "balances_match_history"} <= broken()
