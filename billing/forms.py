@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.timezone import make_aware
 
+from billing.models import SpendingLimit
 from billing.money_text import typed_micros
 from billing.selectors.transactions import GROUPS, Filters
 from catalog.pricing.errors import InvalidAmount
@@ -119,10 +120,38 @@ class AutoRechargeForm(forms.Form):
 class SpendingLimitForm(forms.Form):
     """A monthly limit as typed. ``confirmed`` is the micros that were agreed to although they are spent already."""
 
+    mode = forms.ChoiceField(required=False, choices=SpendingLimit.Mode.choices)
+
     def __init__(self, data: Any = None, *, locale: str) -> None:
         super().__init__(data)
         self.fields["limit"] = AmountField(locale=locale)
         self.fields["confirmed"] = forms.CharField(required=False, max_length=20)
+
+    def clean_mode(self) -> str:
+        """Without a choice it stops requests: nobody who sets a limit expects less."""
+        return self.cleaned_data["mode"] or SpendingLimit.Mode.HARD
+
+    @property
+    def shown_mode(self) -> str:
+        """The choice to show ticked: what was sent, as far as it is one."""
+        return self.data.get("mode") if self.data.get("mode") in SpendingLimit.Mode.values else "hard"
+
+
+class LowBalanceForm(forms.Form):
+    """Below what the balance counts as low; empty is the profile's mark."""
+
+    def __init__(self, data: Any = None, *, locale: str) -> None:
+        super().__init__(data)
+        self.fields["below"] = AmountField(locale=locale, required=False)
+
+
+class KeyLimitForm(forms.Form):
+    """What a key may spend a month and in all, as typed; empty is no limit."""
+
+    def __init__(self, data: Any = None, *, locale: str) -> None:
+        super().__init__(data)
+        self.fields["monthly"] = AmountField(locale=locale, required=False)
+        self.fields["budget"] = AmountField(locale=locale, required=False)
 
 
 def new_request_key() -> str:

@@ -1,12 +1,16 @@
-"""The monthly spending limit: how much may be accepted in a calendar month (UTC)."""
+"""The monthly spending limit: how much may be accepted in a calendar month (UTC), or be spent before somebody
+hears of it; and the mark below which a balance is low.
+"""
 
 import uuid
 
 from django.db import transaction
 
-from accounts.models import BillingAccount
+from accounts.models import BillingAccount, User
 from billing.errors import InvalidRequest, InvalidState
 from billing.ledger import balances
+from billing.models import BalanceAlert, SpendingLimit
+from billing.services import limit_notices
 from catalog import snapshot
 from catalog.pricing.rounding import MICRO
 from catalog.pricing.units import CREDIT, Amount, micros_to_text
@@ -14,32 +18,66 @@ from catalog.terms import Terms
 
 CENT = MICRO // 100
 
+Mode = SpendingLimit.Mode
 
-def set_spending_limit(account_id: uuid.UUID, limit: int | None, currency: str | None = None) -> None:
-    """Limit what may be accepted a month to ``limit`` micros of the account's unit; None for no limit.
 
-    A pay-per-use account owes at most its limit, so its credit limit moves along (profile ``toon``). Raises
-    InvalidRequest where the profile asks for a limit, or for a lower one.
+def set_spending_limit(
+    account_id: uuid.UUID,
+    limit: int | None,
+    currency: str | None = None,
+    *,
+    mode: str = Mode.HARD,
+    changed_by: User | None = None,
+) -> None:
+    """Set what may be accepted a month to ``limit`` micros of the account's unit; None for no limit.
+
+    A ``hard`` limit stops requests; one that only alerts (``alert``) stops none. A pay-per-use account owes at
+    most its limit, so its limit is hard and its credit limit moves along (profile ``toon``). Notices of this
+    month that the new limit is not up to any more may be sent again. Raises InvalidRequest where the profile
+    asks for a limit, for a hard one, or for a lower one.
     """
     account = BillingAccount.objects.get(pk=account_id)
     if currency is not None and currency.upper() != account.unit.upper():
         raise _invalid("currency", f"must be {account.unit}, in which this account is counted")
-    rule = snapshot.current().terms(account.profile).spending_limit
-    if rule is not None and account.unit != CREDIT:
-        if limit is None and rule.required and account.mode == "metered":
-            raise _invalid("limit", "must be set: this account pays per use")
-        if limit is not None and limit > rule.max:
-            raise _invalid("limit", f"must be at most {micros_to_text(rule.max)} {account.unit}")
+    _check(account, limit, mode)
     with transaction.atomic():
-        balances.set_spend_limit(account_id, limit)
+        BillingAccount.objects.select_for_update(no_key=True).get(pk=account_id)
+        balances.set_spend_limit(account_id, limit if mode == Mode.HARD else None)
         if account.mode == "metered" and limit is not None:
             balances.set_credit_limit(account_id, limit)
+        if limit is None:
+            SpendingLimit.objects.filter(pk=account_id).delete()
+        else:
+            chosen = {"mode": mode, "amount": limit, "updated_by": changed_by}
+            SpendingLimit.objects.update_or_create(account_id=account_id, defaults=chosen)
+        limit_notices.rearm(account, limit)
 
 
-def stops_at_once(standing: balances.BalanceView, limit: int) -> bool:
+def _check(account: BillingAccount, limit: int | None, mode: str) -> None:
+    rule = snapshot.current().terms(account.profile).spending_limit
+    if rule is None or account.unit == CREDIT:
+        return
+    if rule.required and account.mode == "metered":
+        if limit is None:
+            raise _invalid("limit", "must be set: this account pays per use")
+        if mode != Mode.HARD:
+            raise _invalid("mode", "must be hard: this account pays per use")
+    if limit is not None and limit > rule.max:
+        raise _invalid("limit", f"must be at most {micros_to_text(rule.max)} {account.unit}")
+
+
+def stops_at_once(standing: balances.BalanceView, limit: int, mode: str = Mode.HARD) -> bool:
     """Whether a lower limit of ``limit`` micros is used up already: what costs something stops with it."""
     lowered = standing.spend_limit is None or limit < standing.spend_limit
-    return lowered and limit <= standing.spent
+    return mode == Mode.HARD and lowered and limit <= standing.spent
+
+
+def set_low_balance(account_id: uuid.UUID, below: int | None) -> None:
+    """Below how many micros the account hears that its balance is low; None: its profile's mark."""
+    if below is None:
+        BalanceAlert.objects.filter(pk=account_id).delete()
+    else:
+        BalanceAlert.objects.update_or_create(account_id=account_id, defaults={"below": below})
 
 
 def micros_of_cents(profile: str, unit: str, cents: int) -> int:

@@ -1,10 +1,12 @@
 """The ways out of a 402: only those that would help this account."""
 
+import uuid
 from typing import Final
 
 from django.conf import settings
 
 from catalog.terms import Terms
+from config.ids import public_id
 
 ADDRESSES: Final = {
     "add_funds": "/credits/add",
@@ -33,6 +35,12 @@ def ways_out(code: str, *, terms: Terms, mode: str, recharge_on: bool) -> list[d
         }
     base = settings.PORTAL_BASE_URL
     return [{"code": way, "url": base + ADDRESSES[way]} for way, does in helps.items() if does]
+
+
+def raise_key_limit(key_id: uuid.UUID | None) -> dict[str, str]:
+    """Where the limit of one API key is raised."""
+    page = "/keys" if key_id is None else f"/keys/{public_id('key', key_id)}/limit"
+    return {"code": "raise_limit", "url": settings.PORTAL_BASE_URL + page}
 
 
 def _may_owe(terms: Terms) -> bool:

@@ -1,4 +1,4 @@
-"""The API keys page: list, create, rename, rotate, revoke.
+"""The API keys page: list, create, rename, limit, rotate, revoke.
 
 Every action has its own page, which htmx shows as a dialog. A fresh key's text is in the answer to the POST
 that made it and nowhere else: not in the session, not in a message, not in a log.
@@ -7,6 +7,7 @@ that made it and nowhere else: not in the session, not in a message, not in a lo
 import uuid
 
 from django.contrib import messages
+from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -21,7 +22,12 @@ from accounts.forms import ApiKeyForm, RevokeForm
 from accounts.models import ApiKey
 from accounts.permissions import require
 from accounts.requests import signed_in
+from billing.errors import Refusal
+from billing.forms import KeyLimitForm
+from billing.money_text import money_text
 from billing.selectors import keys as selectors
+from billing.services import key_limits
+from billing.templatetags.money import locale_of
 from config.ids import new_id, parse_id
 
 
@@ -30,7 +36,7 @@ from config.ids import new_id, parse_id
 @require("view")
 def api_keys(request: HttpRequest) -> HttpResponse:
     account = current_account(request)
-    context = {"rows": selectors.rows(account), "slots": selectors.slots(account)}
+    context = {"rows": selectors.rows(account), "slots": selectors.slots(account), "account": account}
     return render(request, "billing/keys.html", context)
 
 
@@ -89,10 +95,37 @@ def rotate(request: HttpRequest, key_id: str) -> HttpResponse:
     if request.method == "GET":
         return _action(request, "rotate", {"key": key})
     try:
-        successor, text = keys.rotate(key, created_by=signed_in(request))
+        with transaction.atomic():
+            successor, text = keys.rotate(key, created_by=signed_in(request))
+            key_limits.carry_over(key, successor)
     except AccountsRefusal as refusal:
         return _done(request, str(refusal), messages.ERROR)
     return _action(request, "created", {"key": successor, "text": text, "old": key})
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@require("manage_billing")
+def limit(request: HttpRequest, key_id: str) -> HttpResponse:
+    """What the key may spend a month and in all; empty fields take a limit away."""
+    key = _key(request, key_id)
+    account, locale = current_account(request), locale_of(request)
+    row = next(row for row in selectors.rows(account) if row.key.pk == key.pk)
+    form = KeyLimitForm(request.POST or None, locale=locale)
+    context = {"key": key, "row": row, "form": form, "account": account}
+    if request.method == "GET":
+        set_now = {
+            "monthly": row.limit and row.limit.monthly,
+            "budget": row.limit and row.limit.budget,
+        }
+        return _action(request, "limit", context | {"values": _typed(set_now, account.unit, locale)})
+    if not form.is_valid():
+        return _action(request, "limit", context | {"values": request.POST})
+    try:
+        key_limits.set_limits(key, **form.cleaned_data)
+    except Refusal as refusal:
+        return _done(request, refusal.detail, messages.ERROR)
+    return _done(request, f"The limits of “{key.name}” are saved.")
 
 
 @never_cache
@@ -117,9 +150,17 @@ def _key(request: HttpRequest, public_id: str) -> ApiKey:
     return key
 
 
+def _typed(amounts: dict[str, int | None], unit: str, locale: str) -> dict[str, str]:
+    """Amounts as somebody would type them into fields; empty for none."""
+    return {
+        name: "" if micros is None else money_text(micros, unit, locale, bare=True, short=True)
+        for name, micros in amounts.items()
+    }
+
+
 def _action(request: HttpRequest, name: str, context: dict[str, object]) -> HttpResponse:
     form = context.get("form")
-    refused = isinstance(form, ApiKeyForm | RevokeForm) and bool(form.is_bound and form.errors)
+    refused = isinstance(form, ApiKeyForm | RevokeForm | KeyLimitForm) and bool(form.is_bound and form.errors)
     frame = "billing/keys_dialog.html" if request.htmx else "billing/keys_page.html"  # type: ignore[attr-defined]
     context = {**context, "action": name, "body": f"billing/_keys_{name}.html"}
     return render(request, frame, context, status=422 if refused else 200)
