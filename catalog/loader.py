@@ -6,24 +6,21 @@ there is none. Storing publishes a new price book version only where prices chan
 
 import json
 import tomllib
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
-
-from catalog.pricing.book import BookInfo, build_book
+from catalog.pricing.book import BookInfo, build_book, nearest
 from catalog.pricing.engine import PriceBook, estimate
 from catalog.pricing.errors import InvalidBook, InvalidParameter, NotOffered
 from catalog.pricing.types import PlanTier
 from catalog.problems import InvalidProfile, Problem, Problems
 from catalog.profile_checks import check
+from catalog.profile_faults import validated
 from catalog.profile_file import ProfileFile
 from catalog.resolve import ListedItem, Resolver
 from catalog.toml_lines import line_index, syntax_error_line
-from catalog.values import SPELLINGS
 from config.ids import new_id
 
 PROFILES_DIR = Path(__file__).parent / "profiles"
@@ -60,24 +57,31 @@ class LoadedProfile:
 def find(name: str) -> Path:
     """The file behind a bundled profile's name or a path. Raises InvalidProfile when there is none."""
     bundled = PROFILES_DIR / f"{name}.toml"
-    if "/" not in name and not name.endswith(".toml") and bundled.is_file():
-        return bundled
-    path = Path(name)
-    if path.is_file():
-        return path
-    names = ", ".join(sorted(file.stem for file in PROFILES_DIR.glob("*.toml")))
+    with suppress(ValueError, OSError):  # a name with NUL, or one too long for the file system
+        if "/" not in name and not name.endswith(".toml") and bundled.is_file():
+            return bundled
+        if (path := Path(name)).is_file():
+            return path
+    names = sorted(file.stem for file in PROFILES_DIR.glob("*.toml"))
+    hint = nearest(name, names)
     raise InvalidProfile(
-        name, [Problem(None, "file", f"there is no such file; bundled profiles are {names}.")]
+        name,
+        [Problem(None, "file", f"there is no such file; bundled profiles are {', '.join(names)}.{hint}")],
     )
 
 
 def read(path: Path) -> LoadedProfile:
     """The profile a file describes. Raises InvalidProfile with every mistake and its line."""
-    data = path.read_bytes()
+    try:
+        with path.open("rb") as file:
+            data = file.read(_TOO_LARGE + 1)
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror or error}."
+        raise InvalidProfile(path.name, [Problem(None, "file", reason)]) from error
     if len(data) > _TOO_LARGE:
         raise InvalidProfile(path.name, [Problem(None, "file", "is larger than 4 MB.")])
     try:
-        return parse(data.decode("utf-8"), path.name)
+        return parse(data.decode("utf-8-sig"), path.name)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise InvalidProfile(path.name, [Problem(line, "file", "is not UTF-8 text.")]) from error
@@ -91,7 +95,9 @@ def parse(text: str, name: str) -> LoadedProfile:
         line = syntax_error_line(error) if isinstance(error, tomllib.TOMLDecodeError) else None
         raise InvalidProfile(name, [Problem(line, "syntax", str(error) or type(error).__name__)]) from error
     problems = Problems(line_index(text))
-    file = _validated(document, name, problems)
+    file = validated(document, problems)
+    if file is None:
+        raise InvalidProfile(name, problems.found)
     resolver = Resolver(file, problems)
     lists = resolver.lists()
     check(file, resolver, lists, problems)
@@ -111,41 +117,6 @@ def schema_text() -> str:
         "title": "Billing profile",
     }
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
-
-
-def _validated(document: dict[str, Any], name: str, problems: Problems) -> ProfileFile:
-    try:
-        return ProfileFile.model_validate(document)
-    except ValidationError as error:
-        for fault in error.errors():
-            if fault["type"] == "too_short" and fault["input"]:
-                continue  # an echo: entries are there, and each one's own mistake is listed
-            problems.add(_known(fault["loc"], document), _reason(fault))
-        raise InvalidProfile(name, problems.found) from error
-
-
-def _known(location: tuple[int | str, ...], document: Any) -> tuple[int | str, ...]:
-    """The part of pydantic's location that are keys of the file, with the missing or unknown key last."""
-    path: list[int | str] = []
-    for part in location:
-        inside = isinstance(document, dict) and part in document
-        inside = inside or (isinstance(document, list) and isinstance(part, int) and part < len(document))
-        path.append(part)
-        if not inside:
-            break
-        document = document[part]
-    return tuple(path)
-
-
-def _reason(fault: ErrorDetails) -> str:
-    """A validation error in the words of this format."""
-    if fault["type"] == "extra_forbidden":
-        return "is not a known key."
-    if fault["type"] == "missing":
-        return "is missing."
-    if fault["type"] == "string_pattern_mismatch":
-        return SPELLINGS[fault["ctx"]["pattern"]]
-    return fault["msg"].removeprefix("Value error, ").rstrip(".") + "."
 
 
 def _try_out(loaded: LoadedProfile, problems: Problems) -> None:

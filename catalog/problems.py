@@ -32,15 +32,26 @@ class InvalidProfile(Exception):
         super().__init__("\n".join(f"{name}: {problem}" for problem in self.problems))
 
 
+# What is said of these keys, or of a table as a whole, may only follow from a mistake beside them.
+_ECHOES = {"price", "low", "high", "min", "max", "default", "derived", "limits", "times", "add", "rank"}
+
+
 class Problems:
     """Collects problems by the path of the key they are about."""
 
     def __init__(self, index: dict[Path, int]) -> None:
         self._index = index
+        self._muted: set[Path] = set()
         self.found: list[Problem] = []
+
+    def mute(self, table: Path) -> None:
+        """A value of this table is wrong and replaced: pass over what may only be its echo."""
+        self._muted.add(table)
 
     def add(self, path: Path, message: str) -> None:
         """Note a mistake at a key; a key the file leaves out is shown where its table begins."""
+        if path in self._muted or (path[:-1] in self._muted and path[-1] in _ECHOES):
+            return
         self.found.append(Problem(nearest_line(self._index, path), shown(path), message))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from catalog.pricing.book import reaches
+from catalog.pricing.book import nearest, reaches
 from catalog.pricing.types import Item
 from catalog.pricing.units import CREDIT
 from catalog.problems import Problems
@@ -118,14 +118,14 @@ def _parameters(file: ProfileFile, resolver: Resolver, problems: Problems) -> No
 def _plans(file: ProfileFile, resolver: Resolver, lists: Lists, problems: Problems) -> None:
     plans = {plan.slug for plan in file.plan}
     if file.terms.default_plan and file.terms.default_plan not in plans:
-        problems.add(("terms", "default_plan"), f"there is no plan {file.terms.default_plan!r}.")
+        problems.add(("terms", "default_plan"), _no_plan(file.terms.default_plan, plans))
     for number, plan in enumerate(file.plan):
         for limit in plan.monthly_limits:
             if limit not in resolver.used_limits:
                 problems.add(("plan", number, "monthly_limits", limit), "no price counts towards it.")
     for number, modifier in enumerate(file.modifier):
         if modifier.requires and modifier.requires not in plans:
-            problems.add(("modifier", number, "requires"), f"there is no plan {modifier.requires!r}.")
+            problems.add(("modifier", number, "requires"), _no_plan(modifier.requires, plans))
         if modifier.times is None and modifier.add is None:
             problems.add(("modifier", number), "needs times or add.")
 
@@ -134,11 +134,15 @@ def _requirements(file: ProfileFile, lists: Lists, problems: Problems) -> None:
     plans = {plan.slug for plan in file.plan}
     for listed in _all(lists):
         if listed.item.requires and listed.item.requires not in plans:
-            problems.add((*listed.path, "requires"), f"there is no plan {listed.item.requires!r}.")
+            problems.add((*listed.path, "requires"), _no_plan(listed.item.requires, plans))
         for place, variant in enumerate(listed.item.rate.variants):
             if variant.requires and variant.requires not in plans:
                 path = (*listed.path, "variants", place, "requires")
-                problems.add(path, f"there is no plan {variant.requires!r}.")
+                problems.add(path, _no_plan(variant.requires, plans))
+
+
+def _no_plan(name: str, plans: Iterable[str]) -> str:
+    return f"there is no plan {name!r}.{nearest(name, plans)}"
 
 
 def _items(lists: Lists, problems: Problems) -> None:
@@ -152,7 +156,8 @@ def _items(lists: Lists, problems: Problems) -> None:
                 if target not in graph:
                     problems.add(
                         (*listed.path, "pipeline"),
-                        f"uses {'.'.join(target)}, which has no price in {slug!r}.",
+                        f"uses {'.'.join(target)}, which has no price in {slug!r}."
+                        f"{nearest('.'.join(target), map('.'.join, graph))}",
                     )
             if reaches(key, graph):
                 problems.add((*listed.path, "pipeline"), f"{'.'.join(key)} is composed of itself.")
@@ -169,7 +174,7 @@ def _balance_gates(file: ProfileFile, problems: Problems) -> None:
         path: Path = ("terms", "balance_gates", number)
         for tier in gate.tiers:
             if tier not in tiers:
-                problems.add((*path, "tiers"), f"no model has the tier {tier!r}.")
+                problems.add((*path, "tiers"), f"no model has the tier {tier!r}.{nearest(tier, tiers)}")
         for name, values in gate.when.items():
             for value in values:
                 if value not in choices.get(name, ()):
@@ -181,11 +186,17 @@ def _names(file: ProfileFile, lists: Lists, problems: Problems) -> None:
     first = {f"{listed.item.model}.{listed.item.operation}" for listed in lists[file.price_list[0].id]}
     for name, reference in file.terms.headline.items():
         if reference not in first:
-            problems.add(("terms", "headline", name), f"{reference!r} is not a priced model.operation.")
+            problems.add(
+                ("terms", "headline", name),
+                f"{reference!r} is not a priced model.operation.{nearest(reference, first)}",
+            )
     if file.terms.volume_offer is not None:
         for model in file.terms.volume_offer.models:
             if model not in models:
-                problems.add(("terms", "volume_offer", "models"), f"there is no model {model!r}.")
+                problems.add(
+                    ("terms", "volume_offer", "models"),
+                    f"there is no model {model!r}.{nearest(model, models)}",
+                )
 
 
 def _all(lists: Lists) -> list[ListedItem]:

@@ -4,9 +4,11 @@ A price names parameters, modifiers and a pipeline that are declared once in the
 part of the item itself, so that a stored price needs nothing but itself to be computed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from catalog.pricing.book import nearest
 from catalog.pricing.errors import InvalidParameter
 from catalog.pricing.parameters import compile_check
 from catalog.pricing.rounding import EXACT, half_up
@@ -87,14 +89,12 @@ class Resolver:
     def _item(self, model: ModelEntry, entry: PriceEntry, path: Path) -> ListedItem | None:
         operation = self._operations.get(entry.operation)
         if operation is None:
-            self._problems.add(
-                (*path, "operation"), f"there is no [[operation]] with the id {entry.operation!r}."
-            )
+            self._problems.add((*path, "operation"), _missing("operation", entry.operation, self._operations))
             return None
         price_list = self._lists.get(entry.price_list or self._file.price_list[0].id)
         if price_list is None:
             self._problems.add(
-                (*path, "price_list"), f"there is no [[price_list]] with the id {entry.price_list!r}."
+                (*path, "price_list"), _missing("price_list", entry.price_list or "", self._lists)
             )
             return None
         self._one_way(entry, path)
@@ -138,7 +138,9 @@ class Resolver:
             self.used_limits.add(entry.monthly_limit)
             if entry.monthly_limit not in self._limits:
                 self._problems.add(
-                    (*path, "monthly_limit"), f"no plan has {entry.monthly_limit!r} among its monthly_limits."
+                    (*path, "monthly_limit"),
+                    f"no plan has {entry.monthly_limit!r} among its monthly_limits."
+                    f"{nearest(entry.monthly_limit, self._limits)}",
                 )
 
     def _derived(
@@ -209,9 +211,7 @@ class Resolver:
         for number, name in enumerate(entry.modifiers):
             modifier = self._modifiers.get(name)
             if modifier is None:
-                self._problems.add(
-                    (*path, "modifiers", number), f"there is no [[modifier]] with the id {name!r}."
-                )
+                self._problems.add((*path, "modifiers", number), _missing("modifier", name, self._modifiers))
                 continue
             chosen.append(
                 Modifier(
@@ -237,7 +237,8 @@ class Resolver:
         for name in names:
             spec = self._parameters.get(name)
             if spec is None:
-                self._problems.add(path, f"there is no [[parameter]] named {name!r}.")
+                hint = nearest(name, self._parameters)
+                self._problems.add(path, f"there is no [[parameter]] named {name!r}.{hint}")
                 continue
             specs.append(self._narrowed(spec, entry.limits.get(name), (*path, "limits", name)))
         for name in (*counted, *rate.times):
@@ -292,9 +293,7 @@ class Resolver:
             return ()
         found = self._pipelines.get(entry.pipeline)
         if found is None:
-            self._problems.add(
-                (*path, "pipeline"), f"there is no [[pipeline]] with the id {entry.pipeline!r}."
-            )
+            self._problems.add((*path, "pipeline"), _missing("pipeline", entry.pipeline, self._pipelines))
             return ()
         number, pipeline = found
         return tuple(
@@ -315,6 +314,10 @@ class Resolver:
         return Phase(
             id=entry.id, name=entry.name, rate=rate, parameters=parameters, only_reported=entry.only_reported
         )
+
+
+def _missing(section: str, name: str, known: Iterable[str]) -> str:
+    return f"there is no [[{section}]] with the id {name!r}.{nearest(name, known)}"
 
 
 def derived_rate(cost: Decimal, markup: Decimal, round_to: Decimal) -> Decimal:

@@ -6,6 +6,7 @@ needs to know only enough of the grammar to find keys and to skip values.
 
 import re
 import tomllib
+from bisect import bisect_left
 
 Path = tuple[str | int, ...]
 _KEY = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([A-Za-z0-9_-]+))\s*""")
@@ -32,6 +33,7 @@ class _Walker:
         self._at = 0
         self._counts: dict[Path, int] = {}
         self._index: dict[Path, int] = {}
+        self._line_ends = [found.start() for found in re.finditer("\n", text)]
 
     def walk(self) -> dict[Path, int]:
         table: Path = ()
@@ -142,7 +144,7 @@ class _Walker:
         self._index.setdefault(path, self._line())
 
     def _line(self) -> int:
-        return self._text.count("\n", 0, self._at) + 1
+        return bisect_left(self._line_ends, self._at) + 1
 
 
 def syntax_error_line(error: tomllib.TOMLDecodeError) -> int | None:

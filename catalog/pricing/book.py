@@ -127,10 +127,10 @@ class PriceBook:
 
     def _missing(self, model: str, operation: str) -> NotOffered:
         if model not in self.models:
-            return UnknownModel(f"There is no model {model!r}.{_nearest(model, self.models)}")
+            return UnknownModel(f"There is no model {model!r}.{nearest(model, self.models)}")
         mine = [o for m, o in self.items if m == model]
         if operation not in self.operations:
-            return UnknownOperation(f"There is no operation {operation!r}.{_nearest(operation, mine)}")
+            return UnknownOperation(f"There is no operation {operation!r}.{nearest(operation, mine)}")
         name, what = self.models[model], self.operations[operation]
         others = [self.models[m] for m, o in self.items if o == operation]
         return NotOffered(
@@ -214,7 +214,8 @@ def _ranks(plans: tuple[PlanTier, ...]) -> dict[str, PlanTier]:
     return {plan.slug: plan for plan in plans}
 
 
-def _nearest(wrong: str, known: Iterable[str]) -> str:
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """A sentence with the names that are nearly this one; empty where none is."""
     close = difflib.get_close_matches(wrong[:64], list(known), n=3, cutoff=0.5)
     return f" Did you mean {_listed(close, 'or')}?" if close else ""
 

@@ -53,7 +53,8 @@ def effective(
     """The cost of what was delivered: ``outputs`` where they say something, ``parameters`` where not.
 
     A pipeline's outputs may carry ``phases``, each with its ``id``, an optional ``status`` ("succeeded",
-    "failed", "skipped") and what it produced; a failed or skipped phase costs nothing. Raises as estimate.
+    "failed", "skipped") and what it produced. Then only the phases reported as succeeded are charged; without
+    ``phases`` the work counts as delivered as asked. Raises as estimate.
     """
     item = book.item(model, operation)
     mine, item = _offers(book, item, discounts)

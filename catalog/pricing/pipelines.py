@@ -1,4 +1,8 @@
-"""Pipelines: the sum of their phases, a line for each; a phase that failed is shown and not charged."""
+"""Pipelines: the sum of their phases, a line for each. Only what is reported done is charged.
+
+Without a report of phases the work counts as delivered as asked. With one, a phase that failed, was skipped or
+is not mentioned costs nothing and is shown as a line of 0.
+"""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,19 +30,18 @@ def estimated(item: CompiledItem, values: Values) -> tuple[Priced, ...]:
 
 
 def delivered(item: CompiledItem, values: Values, reported: object) -> tuple[Priced, ...]:
-    """Each phase by its report. One nobody reported is taken as done, except reserves: those must be.
+    """Each phase by its report; ``reported`` None: all as asked, without the reserves.
 
     Raises InvalidParameter where the report is malformed or names a phase the pipeline does not have.
     """
-    reports = _reports(item, reported)
+    reports = None if reported is None else _reports(item, reported)
     parts: list[Priced] = []
     for phase in item.phases:
-        report = reports.get(phase.spec.id)
-        if report is None:
-            if not phase.spec.only_reported:
-                parts += _expected(phase, values)
-            continue
-        parts += _reported(phase, values, report)
+        report = None if reports is None else reports.get(phase.spec.id)
+        if report is not None:
+            parts += _reported(phase, values, report)
+        elif not phase.spec.only_reported:
+            parts += _expected(phase, values) if reports is None else _nothing(phase, "not reported")
     return tuple(parts)
 
 
@@ -53,8 +56,7 @@ def _expected(phase: CompiledPhase, values: Values) -> tuple[Priced, ...]:
 
 def _reported(phase: CompiledPhase, values: Values, report: Mapping[str, object]) -> tuple[Priced, ...]:
     if report.get("status", "succeeded") != "succeeded":
-        line = Line(f"{phase.spec.name} ({report['status']}, not charged)", _ZERO, _ZERO, 0)
-        return (Priced(line, 0, 0, False, None),)
+        return _nothing(phase, str(report["status"]))
     if "cost" in report:
         micros = _cost(phase, report["cost"])
         return (
@@ -71,6 +73,11 @@ def _reported(phase: CompiledPhase, values: Values, report: Mapping[str, object]
         checked = target.parameters.of_outputs(fixed, outputs)
         return _renamed(phase, delivered(target, checked, nested))
     return _renamed(phase, (target.rate.price(target.parameters.of_outputs(fixed, outputs)),))
+
+
+def _nothing(phase: CompiledPhase, why: str) -> tuple[Priced, ...]:
+    line = Line(f"{phase.spec.name} ({why}, not charged)", _ZERO, _ZERO, 0)
+    return (Priced(line, 0, 0, False, None),)
 
 
 def _renamed(phase: CompiledPhase, parts: tuple[Priced, ...]) -> tuple[Priced, ...]:
@@ -106,8 +113,6 @@ def _cost(phase: CompiledPhase, cost: object) -> int:
 
 def _reports(item: CompiledItem, reported: object) -> Reports:
     """The reports by phase id. Both ``[{"id": …}]`` and ``{"<id>": {…} | "<status>"}`` are understood."""
-    if reported is None:
-        return {}
     known = [phase.spec.id for phase in item.phases]
     entries: list[object]
     if isinstance(reported, Mapping):

@@ -319,5 +319,8 @@ def test_a_pipeline_within_a_pipeline_adds_up() -> None:
         ("Page: Image", "6"),
         ("Page: Fee", "1"),
     ]
-    report = {"phases": [{"id": "page", "phases": [{"id": "image", "status": "failed"}]}]}
-    assert effective(book(plain, page, site), "m", "site", {}, report).micros == 1_000_000
+    failed = {"id": "image", "status": "failed"}
+    for inner_report, cost in (([failed, {"id": "fee"}], 1_000_000), ([failed], 0), (None, 7_000_000)):
+        told = {} if inner_report is None else {"phases": inner_report}
+        report = {"phases": [{"id": "page", **told}]}
+        assert effective(book(plain, page, site), "m", "site", {}, report).micros == cost

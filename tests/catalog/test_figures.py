@@ -12,6 +12,9 @@ from tests.catalog.conftest import book_of, bundled
 
 Parameters = Mapping[str, object]
 
+# The phases of a full site besides its video: 60 + 8 + 0.
+ALL_BUT_VIDEO = [{"id": "hero-image"}, {"id": "html-assembly"}, {"id": "frame-extraction"}]
+
 EXACT: list[tuple[str, str, str, str, Parameters, str]] = [
     # ads: credits
     ("ads", "standard", "static", "generate", {}, "5"),
@@ -197,25 +200,31 @@ def test_a_full_regeneration_costs_400_to_600_and_asks_first() -> None:
 @pytest.mark.parametrize(
     ("phases", "expected"),
     [
-        ([], "324"),
-        ([{"id": "motion-video", "status": "failed"}], "68"),
-        ([{"id": "hero-image", "status": "failed"}, {"id": "motion-video", "status": "failed"}], "8"),
-        ([{"id": "hero-image", "hero_model": "seedream-4-5", "hero_resolution": "HD"}], "284"),
-        ([{"id": "motion-video", "seconds": 4}], "196"),
-        ([{"id": "html-assembly", "tokens": 12500}], "328.5"),
-        ([{"id": "further-images", "cost": "120.5"}], "444.5"),
-        ([{"id": "hero-image", "cost": "41"}], "305"),
+        (None, "324"),
+        ([], "0"),
+        ({}, "0"),
+        ([{"id": "motion-video", "status": "failed"}], "0"),
+        ([{"id": "motion-video"}], "256"),
+        ([*ALL_BUT_VIDEO, {"id": "motion-video", "status": "failed"}], "68"),
+        ([*ALL_BUT_VIDEO, {"id": "motion-video", "status": "skipped"}], "68"),
+        ([*ALL_BUT_VIDEO, {"id": "motion-video", "seconds": 4}], "196"),
+        ([{"id": "hero-image", "hero_model": "seedream-4-5", "hero_resolution": "HD"}], "20"),
+        ([{"id": "html-assembly", "tokens": 12500}], "12.5"),
+        ([*ALL_BUT_VIDEO, {"id": "further-images", "cost": "120.5"}], "188.5"),
+        ([{"id": "hero-image", "cost": "41"}], "41"),
         (
             {
                 "motion-video": "failed",
                 "hero-image": {"hero_model": "nano-banana-pro", "hero_resolution": "4K"},
+                "html-assembly": "succeeded",
             },
             "68",
         ),
     ],
 )
-def test_a_delivered_site_pays_for_the_phases_that_succeeded(phases: object, expected: str) -> None:
-    quote = effective(book_of("sites", "standard"), "site", "generate", {}, {"phases": phases})
+def test_a_delivered_site_pays_for_the_phases_reported_done(phases: object, expected: str) -> None:
+    outputs = {} if phases is None else {"phases": phases}
+    quote = effective(book_of("sites", "standard"), "site", "generate", {}, outputs)
     assert micros_to_text(quote.micros) == expected
     assert quote.low == quote.high == quote.micros
     assert not quote.approximate
@@ -230,6 +239,17 @@ def test_a_failed_phase_is_shown_and_not_charged() -> None:
         "unit_price": "0",
         "amount": "0",
     } in (quote.lines_json())
+
+
+def test_a_phase_nobody_mentions_in_a_report_is_shown_and_not_charged() -> None:
+    outputs = {"phases": [{"id": "html-assembly"}]}
+    quote = effective(book_of("sites", "standard"), "site", "generate", {}, outputs)
+    assert [(line["what"], line["amount"]) for line in quote.lines_json()] == [
+        ("Hero image HD (not reported, not charged)", "0"),
+        ("Motion video, 8 s 1080p (not reported, not charged)", "0"),
+        ("HTML assembly", "8"),
+        ("Frame extraction (not reported, not charged)", "0"),
+    ]
 
 
 @pytest.mark.parametrize(
