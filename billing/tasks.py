@@ -7,21 +7,25 @@ from celery import shared_task
 from django.utils.timezone import now
 
 from billing import outbox
-from billing.ledger import usage_days
+from billing.ledger import balances, usage_days
 from billing.models import ReconciliationRun
 from billing.services import (
     auto_recharge,
     balance_notices,
     charges,
+    comfort,
+    credit_limits,
     expiry,
     expiry_notices,
     idempotency,
     inbox,
+    invoicing,
     limit_notices,
     offers,
     payments,
     price_notices,
     statements,
+    subscriptions,
 )
 from billing.services.reconciliation import runs
 
@@ -74,6 +78,18 @@ def expire_credits() -> None:
 def fold_usage() -> None:
     """Sum up by day what was posted since the last time, so that charts read days and not transactions."""
     usage_days.fold_all()
+
+
+@shared_task(name="billing.fold_holds", ignore_result=True)
+def fold_holds() -> None:
+    """Add up what is held without a lock, so that balance rows say it too."""
+    balances.fold_holds()
+
+
+@shared_task(name="billing.follow_usage", ignore_result=True)
+def follow_usage() -> None:
+    """Let each account's low mark follow its recent usage."""
+    comfort.follow_usage()
 
 
 @shared_task(name="billing.count_offers", ignore_result=True)
@@ -137,3 +153,21 @@ def run_looks() -> None:
 def seal_statements() -> None:
     """Sign last month's statements, and those of months before that are missing."""
     statements.seal_due()
+
+
+@shared_task(name="billing.renew_plans", ignore_result=True)
+def renew_plans() -> None:
+    """Begin the billing periods that are due, with their credits."""
+    subscriptions.renew_due()
+
+
+@shared_task(name="billing.close_months", ignore_result=True)
+def close_months() -> None:
+    """Invoice the months that are over, of accounts that pay afterwards."""
+    invoicing.close_due()
+
+
+@shared_task(name="billing.follow_credit_limits", ignore_result=True)
+def follow_credit_limits() -> None:
+    """Let credit limits follow their accounts' history."""
+    credit_limits.recompute_all()

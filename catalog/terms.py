@@ -113,10 +113,14 @@ class CreditLimitTier(Section):
 
 
 class CreditLimitRule(Section):
-    """Postpaid credit limits by history: the highest tier an account meets. Staff can override."""
+    """Postpaid credit limits by history: the highest tier an account meets. Staff can override.
+
+    An invoice that is still open ``overdue_grace_days`` after it was due takes the limit to 0 until it is paid.
+    """
 
     tiers: tuple[CreditLimitTier, ...]
     invoice_due_days: Annotated[Whole, Field(ge=1, le=90)] = 14
+    overdue_grace_days: Annotated[Whole, Field(le=90)] = 7
 
     def limit(self, *, paid_invoices: int, age_days: int, paid_volume: int) -> int:
         """The credit limit in micros for this history; 0 when no tier is met."""
@@ -260,17 +264,19 @@ class Terms(Settings):
         """What an account of this mode is counted in."""
         return self.price_list(mode).unit
 
-    def credits_for(self, cash: Amount) -> int:
-        """Micros of the profile's unit that a payment buys: linear. Raises UnitMismatch."""
+    def credits_for(self, cash: Amount, unit: str | None = None) -> int:
+        """Micros that a payment buys, linear: of ``unit``, in which an account may be counted otherwise than its
+        profile. Raises UnitMismatch.
+        """
         if cash.unit != self.cash_currency:
             raise UnitMismatch(cash.unit, self.cash_currency)
-        if self.unit != CREDIT or self.credit_price is None:
+        if (unit or self.unit) != CREDIT or self.credit_price is None:
             return cash.micros
         return quotient_micros(cash.decimal, self.credit_price)
 
-    def cash_for(self, micros: int) -> Amount:
-        """What this many micros of the unit cost to buy, to a micro of the cash currency."""
-        if self.unit != CREDIT or self.credit_price is None:
+    def cash_for(self, micros: int, unit: str | None = None) -> Amount:
+        """What this many micros of the unit (the profile's, or the one given) cost, to a micro of the cash currency."""
+        if (unit or self.unit) != CREDIT or self.credit_price is None:
             return Amount(micros, self.cash_currency)
         price = EXACT.multiply(micros_to_decimal(micros), self.credit_price)
         return Amount(to_micros(price), self.cash_currency)

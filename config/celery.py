@@ -28,8 +28,13 @@ app.conf.beat_schedule = {
     "expire-charges": {"task": "billing.expire_charges", "schedule": 60.0},
     "sweep-notices": {"task": "billing.sweep_notices", "schedule": 30.0},
     "expire-credits": {"task": "billing.expire_credits", "schedule": 60.0},
+    "renew-plans": {"task": "billing.renew_plans", "schedule": 15.0},
+    "close-months": {"task": "billing.close_months", "schedule": 60.0},
+    "follow-credit-limits": {"task": "billing.follow_credit_limits", "schedule": 3600.0},
     "compare-with-stripe": {"task": "billing.compare_with_stripe", "schedule": 300.0},
     "fold-usage": {"task": "billing.fold_usage", "schedule": 15.0},
+    "fold-holds": {"task": "billing.fold_holds", "schedule": 15.0},
+    "follow-usage": {"task": "billing.follow_usage", "schedule": 300.0},
     "tell-prices": {"task": "billing.tell_prices", "schedule": 60.0},
     "look-at-books": {"task": "billing.look_at_books", "schedule": 600.0},
     "look-at-all-books": {

@@ -80,12 +80,50 @@ class AutoRecharge(Answer):
 
 
 class SpendingLimit(Answer):
-    """The most that may be accepted in a calendar month (UTC), and what was so far."""
+    """The most that may be accepted in a calendar month (UTC), and what was so far.
+
+    A `hard` limit refuses what would pass it, an `alert` refuses nothing; both are told of at 50, 80 and 100 %.
+    """
 
     limit: Amount | None
+    mode: Literal["hard", "alert"] | None
     currency: Unit
     spent: Amount
     resets_at: Moment
+
+
+class KeyLimits(Answer):
+    """What one API key may spend a calendar month (UTC) and in all, and what it has; null is no limit."""
+
+    id: Annotated[str, Field(pattern="^key_[0-9a-f]{32}$")]
+    name: str
+    prefix: str
+    last4: str
+    status: Literal["active", "ending", "expired", "revoked"]
+    unit: Unit
+    monthly_limit: Amount | None
+    total_budget: Amount | None
+    spent_this_month: Amount
+    spent_in_all: Amount
+    resets_at: Moment
+
+
+class Keys(Answer):
+    """The account's API keys, working ones first."""
+
+    data: list[KeyLimits]
+    next_cursor: None
+
+
+class PlanStanding(Answer):
+    """The account's plan and its running period; ``next_plan`` follows at its end, where a change is scheduled."""
+
+    plan: str
+    status: Literal["trialing", "active", "past_due", "paused"]
+    current_period_start: Moment
+    current_period_end: Moment
+    next_plan: str | None
+    cancel_at_period_end: bool
 
 
 class Balance(Answer):
@@ -104,6 +142,7 @@ class Balance(Answer):
     pricing: Annotated[dict[str, Amount], Field(description="The profile's headline constants")]
     auto_recharge: AutoRecharge
     spending_limit: SpendingLimit | None
+    subscription: PlanStanding | None
 
 
 class Transaction(Answer):
@@ -265,7 +304,7 @@ class Subscription(Answer):
     """Profile 3's plan."""
 
     plan: str | None
-    status: Literal["active", "none"]
+    status: Literal["active", "trialing", "past_due", "none"]
     creditsRemaining: float  # noqa: N815 - the published name
     currentPeriodEnd: Moment  # noqa: N815 - the published name
 

@@ -1,19 +1,21 @@
 """The four endpoints of profile ``toon``, in exactly the shapes its customers' programs know."""
 
 import uuid
-from datetime import UTC
 
 import orjson
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from accounts.models import BillingAccount
 from billing.api import answers
 from billing.api.errors_of import errors
 from billing.api.http import ok, once
 from billing.api.schemas import LimitCentsBody
 from billing.api.security import CustomerAuth, caller
 from billing.ledger import balances, clock
+from billing.selectors import subscriptions
 from billing.selectors.api import next_month
+from billing.selectors.limits import chosen
 from billing.services import limits
 from catalog.pricing.units import micros_to_text
 
@@ -28,23 +30,28 @@ def credits_balance(request: HttpRequest) -> HttpResponse:
 
 @router.get("/subscription", response={200: answers.Subscription, **errors()}, summary="Subscription")
 def subscription(request: HttpRequest) -> HttpResponse:
-    """The plan and what is left of its credits. The period is the calendar month (UTC)."""
-    plan = caller(request).plan
-    ends = next_month(clock.now()).astimezone(UTC)
+    """The plan and what is left of its credits; without one, the balance until the end of the calendar month (UTC)."""
+    standing = subscriptions.of(BillingAccount.objects.get(pk=_account_id(request)))
+    if standing is None or standing.is_paused:
+        left, ends = balances.of(_account_id(request)).balance, next_month(clock.now())
+        plan, status = None, "none"
+    else:
+        left, ends = standing.left + standing.once, standing.ends_at
+        plan, status = standing.subscription.plan, standing.subscription.status
     return ok(
         {
-            "plan": plan or None,
-            "status": "active" if plan else "none",
-            "creditsRemaining": _number(balances.of(_account_id(request)).balance),
-            "currentPeriodEnd": f"{ends:%Y-%m-%dT%H:%M:%S}.000Z",
+            "plan": plan,
+            "status": status,
+            "creditsRemaining": _number(left),
+            "currentPeriodEnd": subscriptions.milliseconds(ends),
         }
     )
 
 
 @router.get("/spending-limit", response={200: answers.LimitCents, **errors(409)}, summary="Limit in cents")
 def get_limit(request: HttpRequest) -> HttpResponse:
-    """The monthly spending limit in cents; null for none."""
-    identity, limit = caller(request), balances.of(_account_id(request)).spend_limit
+    """The monthly spending limit in cents, whether it stops requests or only alerts; null for none."""
+    identity, (limit, _) = caller(request), chosen(balances.of(_account_id(request)))
     cents = None if limit is None else limits.cents_of_micros(identity.profile, identity.unit, limit)
     return ok({"limitCents": cents})
 
@@ -55,7 +62,7 @@ def get_limit(request: HttpRequest) -> HttpResponse:
     summary="Set the limit in cents",
 )
 def set_limit(request: HttpRequest, body: LimitCentsBody) -> HttpResponse:
-    """Sets the monthly spending limit."""
+    """Sets the monthly spending limit: a hard one, which stops requests."""
     identity = caller(request)
 
     def change() -> dict[str, object]:

@@ -13,7 +13,7 @@ from billing.ledger import balances
 from billing.ledger.errors import NoSuchAccount
 from billing.ledger.models import Charge, Transaction
 from billing.models import AutoRecharge
-from billing.selectors import cursors
+from billing.selectors import cursors, subscriptions
 from billing.selectors.identities import Identity
 from billing.selectors.transactions import first_seq
 from catalog.pricing.units import CREDIT, decimal_to_text, from_minor, micros_to_text
@@ -35,10 +35,17 @@ SELECT s.*, ledger_now(), (
        CASE WHEN r.account_id IS NOT NULL THEN jsonb_build_object(
             'enabled', r.enabled, 'threshold', r.threshold, 'amount', r.amount_minor, 'currency', r.currency,
             'monthly_cap', r.monthly_cap_minor,
-            'paused', r.paused_at IS NOT NULL, 'pause_reason', r.pause_reason)::text END
+            'paused', r.paused_at IS NOT NULL, 'pause_reason', r.pause_reason)::text END,
+       CASE WHEN u.id IS NOT NULL THEN jsonb_build_object(
+            'plan', u.plan, 'status', u.status, 'ends_at', u.period_ends_at, 'next_plan', u.next_plan,
+            'cancel_at_end', u.cancel_at_end,
+            'starts_at', (SELECT max(starts_at) FROM billing_subscriptionperiod WHERE subscription_id = u.id))::text END,
+       (SELECT amount FROM billing_spendinglimit WHERE account_id = s.account_id AND mode = 'alert')
   FROM ({balances.READ_SQL})
        AS s (account_id, unit, balance, held, available, credit_limit, spend_limit, spent)
   LEFT JOIN billing_autorecharge r ON r.account_id = s.account_id
+  LEFT JOIN billing_subscription u
+    ON u.account_id = s.account_id AND u.status IN ('trialing', 'active', 'past_due', 'paused')
 """  # noqa: S608 - both parts are constants of this program
 
 Row = tuple[Any, ...]
@@ -72,9 +79,9 @@ def auto_recharge(account_id: uuid.UUID) -> Mapping[str, Any] | None:
 
 def balance_body(row: Row, identity: Identity, terms: Terms) -> Body:
     """``GET /v1/balance`` from a row of STANDING_SQL."""
-    account_id, unit, balance, held, available, credit_limit, spend_limit, spent, moment, grants, recharge = (
-        row
-    )
+    account_id, unit, balance, held, available, credit_limit, spend_limit, spent, moment, *documents = row
+    grants, recharge, subscription, alert = documents
+    limit, mode = (spend_limit, "hard") if spend_limit is not None else (alert, "alert")
     price = None
     if unit == CREDIT and terms.credit_price is not None:
         price = {"amount": decimal_to_text(terms.credit_price), "currency": terms.credit_currency}
@@ -91,7 +98,8 @@ def balance_body(row: Row, identity: Identity, terms: Terms) -> Body:
         "grants": [_grant(*grant) for grant in orjson.loads(grants)],
         "pricing": dict(terms.headline),
         "auto_recharge": auto_recharge_body(None if recharge is None else orjson.loads(recharge), terms),
-        "spending_limit": None if spend_limit is None else limit_body(unit, spend_limit, spent, moment),
+        "spending_limit": None if limit is None else limit_body(unit, limit, mode, spent, moment),
+        "subscription": subscriptions.body(None if subscription is None else orjson.loads(subscription)),
     }
 
 
@@ -134,10 +142,14 @@ def auto_recharge_body(settings: Mapping[str, Any] | None, terms: Terms) -> Body
     }
 
 
-def limit_body(unit: str, limit: int | None, spent: int, moment: datetime) -> Body:
-    """A spending limit of a calendar month (UTC), with what was accepted in this one."""
+def limit_body(unit: str, limit: int | None, mode: str, spent: int, moment: datetime) -> Body:
+    """A spending limit of a calendar month (UTC), with what was accepted in this one.
+
+    ``mode`` says whether it stops requests (``hard``) or only tells people (``alert``).
+    """
     return {
         "limit": None if limit is None else micros_to_text(limit),
+        "mode": None if limit is None else mode,
         "currency": unit,
         "spent": micros_to_text(spent),
         "resets_at": instant(next_month(moment)),

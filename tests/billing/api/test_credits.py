@@ -39,8 +39,10 @@ def test_half_a_credit_is_a_number_too(ann: Payer) -> None:
     assert text(ann, "/api/credits/balance") == '{"balance":49.5}'
 
 
-def test_subscription_has_exactly_its_fields(pro: Payer) -> None:
+def test_subscription_has_exactly_its_fields(toon: None) -> None:
     with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL ledger.now = '2026-04-01T00:00:00Z'")
+        pro = payer("Pro", "toon", plan="pro", mode="subscription")
         cursor.execute("SET LOCAL ledger.now = '2026-04-17T10:00:00Z'")
         assert json.loads(text(pro, "/api/subscription")) == {
             "plan": "pro",
@@ -48,6 +50,26 @@ def test_subscription_has_exactly_its_fields(pro: Payer) -> None:
             "creditsRemaining": 300,
             "currentPeriodEnd": "2026-05-01T00:00:00.000Z",
         }
+
+
+def test_what_is_left_of_the_plan_leaves_out_what_was_bought(pro: Payer) -> None:
+    pro.give(50)
+    body = pro.api.get("/api/subscription").body
+    assert (body["plan"], body["creditsRemaining"]) == ("pro", 300)
+    assert text(pro, "/api/credits/balance") == '{"balance":350}'
+
+
+def test_pay_per_use_has_no_subscription(metered: Payer) -> None:
+    body = metered.api.get("/api/subscription").body
+    assert (body["plan"], body["status"], body["creditsRemaining"]) == (None, "none", 0)
+
+
+def test_the_balance_tells_the_plan_s_period(pro: Payer) -> None:
+    told = pro.api.get("/v1/balance").body["subscription"]
+    assert (told["plan"], told["status"], told["next_plan"], told["cancel_at_period_end"]) == (
+        "pro", "active", None, False,
+    )  # fmt: skip
+    assert told["current_period_start"] < told["current_period_end"]
 
 
 def test_without_a_plan_there_is_no_subscription(ann: Payer) -> None:
