@@ -1,71 +1,48 @@
-"""The ``portal`` command: balance, usage, pricing and estimate, for a person or with ``--json`` for a script.
+"""The ``portal`` command: balance, usage, pricing, estimates, statements; for a person, or with ``--json`` for a script.
 
 The key comes from the environment only: an argument would be visible in the list of processes.
 """
 
 import argparse
-import io
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
-from portal_client import views
+from portal_client import statement_commands, views
 from portal_client.errors import BadAnswer, PortalError, Unreachable
+from portal_client.output import EXIT_NO_ANSWER, EXIT_REFUSED, EXIT_USAGE, Output, fail, show
 from portal_client.portal import Portal
 from portal_client.transport import VERSION, RetryPolicy
-
-EXIT_REFUSED = 1
-EXIT_USAGE = 2
-EXIT_NO_ANSWER = 3
-
-
-@dataclass(frozen=True)
-class Output:
-    """One command's result: for a person, and as the portal sent it."""
-
-    text: str
-    data: object
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status: 0 done, 1 the portal refused, 2 wrong use or settings, 3 no usable answer."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    offline: Callable[[argparse.Namespace], int] | None = getattr(options, "offline", None)
+    if offline is not None:
+        return offline(options)
     key = os.environ.get("PORTAL_API_KEY") or None
     if key is None and options.needs_key:
-        return _fail("Set PORTAL_API_KEY to an API key of your account (bpk_…).", EXIT_USAGE)
+        return fail("Set PORTAL_API_KEY to an API key of your account (bpk_…).", EXIT_USAGE)
     try:
         portal = Portal(options.url, key, timeout=options.timeout, policy=RetryPolicy(retries=2))
     except ValueError as error:
-        return _fail(str(error), EXIT_USAGE)
+        return fail(str(error), EXIT_USAGE)
     run: Callable[[Portal, argparse.Namespace], Output] = options.run
     try:
         with portal:
             output = run(portal, options)
     except (Unreachable, BadAnswer) as error:
-        return _fail(error.detail, EXIT_NO_ANSWER)
+        return fail(error.detail, EXIT_NO_ANSWER)
     except PortalError as error:
         print(views.error(error), file=sys.stderr)
         return EXIT_REFUSED
     except KeyboardInterrupt:
         return 130
-    return _show(output, as_json=options.json)
-
-
-def _show(output: Output, *, as_json: bool) -> int:
-    text = json.dumps(output.data, indent=2, ensure_ascii=False, default=str) if as_json else output.text
-    try:
-        if isinstance(sys.stdout, io.TextIOWrapper):
-            sys.stdout.reconfigure(errors="replace")
-        print(text, flush=True)
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough; keep Python from complaining again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return 0
+    return show(output, as_json=options.json)
 
 
 def _balance(portal: Portal, options: argparse.Namespace) -> Output:
@@ -143,6 +120,15 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="e.g. -p count=4 -p resolution=2K",
     )
+
+    statement_commands.add_verify(commands)
+    _command(
+        commands,
+        "statement-keys",
+        "fetch and save the public keys that verify statements (works without a key)",
+        statement_commands.fetch_keys,
+        needs_key=False,
+    )
     return parser
 
 
@@ -200,8 +186,3 @@ def _parameter(text: str) -> tuple[str, object]:
     if value.isascii() and value.isdecimal() and len(value) <= 15:
         return name, int(value)
     return name, value
-
-
-def _fail(message: str, status: int) -> int:
-    print(f"portal: {message}", file=sys.stderr)
-    return status

@@ -96,6 +96,10 @@ class Portal:
         """The public price list; with a key, what this account pays and may use."""
         return Pricing.read(self._transport.get("/v1/pricing"))
 
+    def statement_keys(self) -> reading.Json:
+        """The public keys that statements are signed with, as JSON Web Keys; see ``keyring``."""
+        return self._transport.get("/.well-known/statement-keys.json")
+
     def estimate(
         self, model: str, operation: str = "generate", parameters: Mapping[str, object] | None = None
     ) -> Estimate:

@@ -1,0 +1,206 @@
+"""Checking a monthly statement (CSV) offline: its chain of hashes, its sums, its signature.
+
+The hash of a transaction is SHA-256 over the hash before it and the transaction's own columns as JSON text. What is
+signed is the text of the statement's head, which names the hash before its first and after its last transaction.
+"""
+
+import csv
+import hashlib
+import json
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+from portal_client import ed25519
+
+FORMAT: Final = "1"
+_COLUMNS: Final = (
+    "number", "transaction", "time_utc", "type", "amount", "balance_after", "unit", "description", "charge",
+    "reference", "model", "api_key", "key", "details", "hash",
+)  # fmt: skip
+_HEAD: Final = (
+    "statement", "state", "issuer", "account", "holder", "month", "unit", "opening_balance", "closing_balance",
+    "transactions", "first_number", "last_number", "head_before", "head", "issued_at", "key",
+)  # fmt: skip
+
+Keys = Mapping[str, bytes]
+"""Public keys (32 bytes) by their id."""
+
+
+class Unreadable(Exception):
+    """The file is not a statement as a portal writes it."""
+
+
+@dataclass
+class Report:
+    """What was checked of one file: each a sentence. It is in order when nothing is wrong."""
+
+    file: str
+    checked: list[str] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    not_checked: list[str] = field(default_factory=list)
+    head: dict[str, str] = field(default_factory=dict)
+
+
+def key_id(public: bytes) -> str:
+    """A public key's id, as statements name it."""
+    return hashlib.sha256(public).hexdigest()[:16]
+
+
+def check(path: Path, keys: Keys) -> Report:
+    """Check one file against itself and the keys. Raises Unreadable, OSError."""
+    report = Report(str(path))
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = _Lines(csv.reader(file, strict=True))
+            report.head = _read_head(lines)
+            _check_rows(report, lines)
+            signature = _read_signature(lines)
+    except (csv.Error, UnicodeDecodeError, ValueError, ArithmeticError, StopIteration) as error:
+        raise Unreadable(f"{path} is not a statement as the portal writes it: {error}") from error
+    _check_signature(report, signature, keys)
+    return report
+
+
+def check_order(reports: Iterable[Report]) -> list[str]:
+    """What is wrong between statements of one account that should follow each other; empty when nothing is."""
+    ordered = sorted(reports, key=lambda report: (report.head["account"], report.head["month"]))
+    wrong = []
+    for before, after in pairwise(ordered):
+        if (
+            before.head["account"] == after.head["account"]
+            and before.head["head"] != after.head["head_before"]
+        ):
+            wrong.append(f"{after.file} does not start where {before.file} ends.")
+    return wrong
+
+
+class _Lines(Iterator[list[str]]):
+    """The file's lines, cells without the apostrophe that kept a spreadsheet from running them."""
+
+    def __init__(self, reader: Iterator[list[str]]) -> None:
+        self._reader = reader
+
+    def __next__(self) -> list[str]:
+        return [cell[1:] if cell.startswith("'") else cell for cell in next(self._reader)]
+
+
+def _read_head(lines: _Lines) -> dict[str, str]:
+    head: dict[str, str] = {}
+    for cells in lines:
+        if not cells:
+            break
+        name, value = cells
+        head[name] = value
+    if tuple(head) != _HEAD or head["statement"] != FORMAT:
+        raise ValueError("its first lines are others")
+    if tuple(next(lines)) != _COLUMNS:
+        raise ValueError("its columns are others")
+    return head
+
+
+def _read_signature(lines: _Lines) -> bytes:
+    name, value = next(lines)
+    if name != "signature" or next(lines, None) is not None:
+        raise ValueError("it does not end with its signature")
+    return bytes.fromhex(value)
+
+
+def _check_rows(report: Report, lines: _Lines) -> None:
+    head = report.head
+    previous, balance = bytes.fromhex(head["head_before"]), _micros(head["opening_balance"])
+    number, count = int(head["first_number"]) - 1, 0
+    for cells in lines:
+        if not cells:
+            break
+        row = dict(zip(_COLUMNS, cells, strict=True))
+        count, number, balance = count + 1, number + 1, balance + _micros(row["amount"])
+        link = hashlib.sha256(previous + _text(row, head["account"]).encode()).digest()
+        where = f"Transaction no. {row['number']} ({row['transaction']})"
+        if row["number"] != str(number) or _micros(row["balance_after"]) != balance:
+            report.wrong.append(
+                f"{where} does not follow the one before it: a row is missing, added or moved."
+            )
+        if link.hex() != row["hash"]:
+            report.wrong.append(f"{where} or the hash before it was changed: its hash is another.")
+        if not row["time_utc"].startswith(head["month"]) or row["unit"] != head["unit"]:
+            report.wrong.append(f"{where} is not of this month and unit.")
+        if len(report.wrong) > 20:
+            raise ValueError("; ".join(report.wrong[:3]) + "; and more")
+        previous, number, balance = (
+            bytes.fromhex(row["hash"]),
+            int(row["number"]),
+            _micros(row["balance_after"]),
+        )
+    _check_ends(report, previous, balance, number, count)
+
+
+def _check_ends(report: Report, last: bytes, balance: int, number: int, count: int) -> None:
+    head = report.head
+    if last.hex() != head["head"]:
+        report.wrong.append("The last transaction's hash is not the one the statement names.")
+    if balance != _micros(head["closing_balance"]):
+        report.wrong.append("The transactions do not lead to the closing balance.")
+    if str(count) != head["transactions"] or str(number) != head["last_number"]:
+        report.wrong.append("There are more or fewer transactions than the statement names.")
+    if not report.wrong:
+        report.checked.append(f"Chain: each of {count} transactions has the hash that its columns give.")
+        report.checked.append(
+            f"Sums: {head['opening_balance']} becomes {head['closing_balance']} {head['unit']}."
+        )
+
+
+def _check_signature(report: Report, signature: bytes, keys: Keys) -> None:
+    head = report.head
+    if head["state"] == "preview":
+        report.not_checked.append("Signature: a preview of a running month is not signed.")
+        return
+    public = keys.get(head["key"])
+    if public is None:
+        report.not_checked.append(
+            f"Signature: key {head['key']} is not known here. Give it with --key, or save the keys of"
+            f" {head['issuer']} with: portal statement-keys"
+        )
+        return
+    message = json.dumps([[name, head[name]] for name in _HEAD], ensure_ascii=False)
+    if ed25519.verify(public, message.encode(), signature):
+        report.checked.append(f"Signature: made with key {head['key']} of {head['issuer']}.")
+    else:
+        report.wrong.append(f"Key {head['key']} did not make this signature of this statement.")
+
+
+def _text(row: Mapping[str, str], account: str) -> str:
+    """The text a transaction's hash covers."""
+    columns: list[object] = [
+        int(row["number"]),
+        _uuid(row["transaction"]),
+        _uuid(account),
+        row["type"],
+        _micros(row["amount"]),
+        _micros(row["balance_after"]),
+        row["unit"],
+        row["description"],
+        _uuid(row["charge"]),
+        row["reference"],
+        row["model"],
+        _uuid(row["api_key"]),
+        row["key"] or None,
+        row["details"],
+        row["time_utc"],
+    ]
+    return json.dumps(columns, ensure_ascii=False)
+
+
+def _uuid(identifier: str) -> str | None:
+    return str(uuid.UUID(hex=identifier.rpartition("_")[2])) if identifier else None
+
+
+def _micros(text: str) -> int:
+    micros = Decimal(text).scaleb(6)
+    if micros != int(micros):
+        raise ValueError(f"{text} is finer than a millionth")
+    return int(micros)
