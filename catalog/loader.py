@@ -24,6 +24,7 @@ from catalog.toml_lines import line_index, syntax_error_line
 from config.ids import new_id
 
 PROFILES_DIR = Path(__file__).parent / "profiles"
+SCHEMA = PROFILES_DIR / "schema.json"
 _TOO_LARGE = 4_000_000
 
 

@@ -11,6 +11,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
     path("", include("accounts.urls")),
+    path("", include("catalog.urls")),
     path("", include("billing.urls")),
     path("", include("billing.api.urls")),
     path("stripe/", include("billing.webhooks.urls")),

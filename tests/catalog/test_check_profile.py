@@ -2,12 +2,15 @@
 """Bad profile files: each mistake is named with its line, all at once."""
 
 import json
+import tomllib
 from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
+import jsonschema_rs
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import Client
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -271,8 +274,38 @@ def test_a_missing_file_names_the_bundled_profiles() -> None:
         call_command("check_profile", "nowhere")
 
 
-def test_the_published_schema_is_current() -> None:
-    assert (loader.PROFILES_DIR / "schema.json").read_text() == loader.schema_text()
+def test_the_published_schema_is_the_generated_one(client: Client) -> None:
+    response = client.get("/schema/profile.json")
+    assert (response.status_code, response["Content-Type"]) == (200, "application/schema+json")
+    assert b"".join(response).decode() == loader.schema_text()  # type: ignore[arg-type]  # it streams
+    printed = StringIO()
+    call_command("check_profile", "--schema", stdout=printed)
+    assert printed.getvalue() == loader.schema_text()
+
+
+@pytest.mark.parametrize("name", ["ads", "images", "toon", "sites", "gateway"])
+def test_the_bundled_files_name_the_schema_and_are_of_it(name: str) -> None:
+    path = loader.find(name)
+    first = path.read_text().splitlines()[0]
+    assert (path.parent / first.removeprefix("#:schema ")).resolve() == loader.SCHEMA
+    validator = jsonschema_rs.validator_for(json.loads(loader.schema_text()))
+    validator.validate(tomllib.loads(path.read_text()))
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("price = 5,", "pirce = 5,"),
+        ("price = 5,", "price = -5,"),
+        ("format = 1", "format = 2"),
+        ('id = "poster"', 'id = "Poster!"'),
+        ("rank = 1\n", 'rank = "one"\n'),
+    ],
+)
+def test_the_schema_finds_what_editors_should_mark(good: str, bad: str) -> None:
+    validator = jsonschema_rs.validator_for(json.loads(loader.schema_text()))
+    assert validator.is_valid(tomllib.loads(GOOD))
+    assert not validator.is_valid(tomllib.loads(GOOD.replace(good, bad, 1)))
 
 
 def test_mistakes_of_the_whole_file_are_reported_together_with_wrong_values() -> None:
