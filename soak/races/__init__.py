@@ -1,0 +1,1 @@
+"""Pairs of operations that meet at the same moment on the same account, some hundred rounds each."""
