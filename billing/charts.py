@@ -22,11 +22,12 @@ _STEPS = (1, 2, 5)
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One colour of the chart and what it adds up to."""
+    """One colour of the chart, what it adds up to, and where a click on it leads ("": nowhere)."""
 
     name: str
     css: str
     total: str
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Bar:
     css: str
     y: int
     height: int
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,16 +81,17 @@ def stacked(
     *,
     amount_text: Callable[[int], str],
     tick_text: Callable[[int], str],
+    urls: Mapping[str, str] | None = None,
 ) -> Chart:
     """Draws ``values`` (name → day → micros, none negative); the three largest names get a colour each.
 
-    ``amount_text`` writes an amount in micros, ``tick_text`` a mark of the axis.
+    ``amount_text`` writes an amount in micros, ``tick_text`` a mark of the axis; ``urls``: where a name leads.
     """
     stacks = _largest(values)
     totals = [sum(stack.get(day, 0) for _, stack in stacks) for day in days]
     marks = _marks(max(totals, default=0))
     series = tuple(
-        Series(name, f"s{number}", amount_text(sum(stack.values())))
+        Series(name, f"s{number}", amount_text(sum(stack.values())), (urls or {}).get(name, ""))
         for number, (name, stack) in enumerate(stacks, start=1)
     )
     ticks = tuple(Tick(_height_to_y(mark, marks[-1]), tick_text(mark)) for mark in marks)
@@ -139,7 +142,7 @@ def _day(
     lines = [
         f"{one.name}  {text}" for one, text, micros in zip(series, texts, amounts, strict=True) if micros
     ]
-    labelled = (len(days) - 1 - index) % 7 == 0 and index > 0
+    labelled = (len(days) - 1 - index) % _label_step(len(days)) == 0 and (index > 0 or len(days) <= 7)
     return Day(
         name=date_format(day, "j F Y"),
         label=date_format(day, "M j") if labelled else "",
@@ -148,22 +151,27 @@ def _day(
         x=_percent(left + slot * (1 - BAR_SHARE) / 2),
         width=_percent(slot * BAR_SHARE),
         middle=_percent(left + slot / 2),
-        bars=_bars(amounts, top),
+        bars=_bars(amounts, top, series),
         values=texts,
         tip="\n".join([date_format(day, "D, M j"), *(lines or ["Nothing used"])]),
     )
 
 
-def _bars(amounts: list[int], top: int) -> tuple[Bar, ...]:
+def _label_step(days: int) -> int:
+    """Every day of a week is named, then the weeks, then every other week or third, so that a phone has room."""
+    return 1 if days <= 7 else 7 * -(-days // 35)
+
+
+def _bars(amounts: list[int], top: int, series: tuple[Series, ...]) -> tuple[Bar, ...]:
     """Rectangles from the bottom up with one pixel between them; what is too small to see still shows."""
     bars = []
     reached = 0
-    for number, micros in enumerate(amounts, start=1):
+    for one, micros in zip(series, amounts, strict=True):
         if micros <= 0:
             continue
         below, reached = _height_to_y(reached, top), reached + micros
         above = _height_to_y(reached, top)
-        bars.append(Bar(f"s{number}", above, max(1, below - above - (1 if below < BASE else 0))))
+        bars.append(Bar(one.css, above, max(1, below - above - (1 if below < BASE else 0)), one.url))
     return tuple(bars)
 
 

@@ -11,6 +11,7 @@ from typing import IO, Final
 import xlsxwriter
 
 from billing.ledger.models import Transaction
+from billing.selectors.usage import Use
 from catalog.pricing.units import micros_to_decimal, micros_to_text
 from config.ids import public_id
 
@@ -25,6 +26,17 @@ COLUMNS: Final = (
     "unit",
     "transaction",
     "charge",
+)
+USAGE_COLUMNS: Final = (
+    "date_utc",
+    "model",
+    "operation",
+    "api_key",
+    "requests",
+    "charged",
+    "refunded",
+    "net",
+    "unit",
 )
 MOST_ROWS: Final = 100_000
 _AMOUNTS: Final = (5, 6)
@@ -75,6 +87,22 @@ def workbook(rows: Iterable[Transaction], unit: str) -> IO[bytes]:
     book.close()
     file.seek(0)
     return file
+
+
+def usage_cells(use: Use, key_name: str, unit: str) -> list[str]:
+    """One line of the usage export: a day's use of one model, operation and key."""
+    model, operation, _ = use.names
+    return [
+        use.day.isoformat(),
+        plain_cell(model),
+        plain_cell(operation),
+        plain_cell(key_name),
+        str(use.requests),
+        micros_to_text(use.used),
+        micros_to_text(use.used - use.net),
+        micros_to_text(use.net),
+        unit,
+    ]
 
 
 def _texts(row: Transaction) -> list[str]:

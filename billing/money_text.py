@@ -99,6 +99,15 @@ def count_text(number: int, locale: str = "en") -> str:
     return _grouped(number, locale)
 
 
+def share_text(millionths: int, locale: str = "en") -> str:
+    """A share given in millionths as percent, rounded half up to a tenth: "3.2%"; in German "3,2 %"."""
+    tenths = (abs(millionths) + 500) // 1_000
+    whole, tenth = divmod(tenths, 10)
+    space = "" if locale.split("-")[0] in SIGN_FIRST else NARROW_SPACE
+    sign = MINUS if millionths < 0 and tenths else ""
+    return f"{sign}{_grouped(whole, locale)}{_format('DECIMAL_SEPARATOR', locale)}{tenth}{space}%"
+
+
 def typed_micros(text: str, locale: str = "en") -> int:
     """Micros of an amount as somebody typed it: "1,000", "$25", "12.50", in German "1.000,50 €".
 

@@ -7,6 +7,7 @@ from billing.views.overview import overview, overview_balance
 from billing.views.plan import plan
 from billing.views.pricing import pricing
 from billing.views.theme import set_theme
+from billing.views.usage import usage, usage_csv
 
 urlpatterns = [
     path("", overview, name="overview"),
@@ -36,5 +37,7 @@ urlpatterns = [
     path("cards/<str:card_id>", auto_recharge.change_card, name="change_card"),
     path("pricing", pricing, name="pricing"),
     path("plan", plan, name="plan"),
+    path("usage", usage, name="usage_page"),
+    path("usage.csv", usage_csv, name="usage_page_csv"),
     path("theme", set_theme, name="set_theme"),
 ]

@@ -7,7 +7,15 @@ from django.utils.datastructures import MultiValueDict
 from ninja import NinjaAPI
 from ninja.parser import Parser
 
-from billing.api import account_views, charge_views, credits_views, key_views, price_views, problems
+from billing.api import (
+    account_views,
+    charge_views,
+    credits_views,
+    key_views,
+    price_views,
+    problems,
+    usage_views,
+)
 from billing.api.body import LARGEST, LARGEST_BATCH, parse
 from billing.errors import InvalidRequest
 
@@ -46,6 +54,7 @@ api: Final = NinjaAPI(
 )
 problems.install(api)
 api.add_router("/v1", account_views.router)
+api.add_router("/v1", usage_views.router)
 api.add_router("/v1", price_views.router)
 api.add_router("/v1", charge_views.router)
 api.add_router("/v1", key_views.router)

@@ -238,7 +238,8 @@ class GrantUse(models.Model):
 class Charge(models.Model):
     """The billing record of one piece of work; while ``authorized`` it is the hold of ``amount``.
 
-    ``authorized → settled`` or ``voided``; ``settled → refunded``. ``cost`` is what was charged,
+    ``authorized → settled`` or ``voided``; ``settled → refunded``. ``estimate`` is what it should cost where the hold
+    is larger than that, else null. ``cost`` is what was charged,
     ``uncollected`` what the work cost beyond the hold and the account's means (the company bears it),
     ``refunded`` what came back since. ``count_scope`` names what a plan counts by the month.
     Estimate and cost lines explain both, by price book ``price_book_id``.
@@ -262,6 +263,7 @@ class Charge(models.Model):
     status = models.CharField(max_length=10, choices=Status.choices)
     unit = models.CharField(max_length=8)
     amount = models.BigIntegerField()
+    estimate = models.BigIntegerField(null=True)
     cost = models.BigIntegerField(null=True)
     uncollected = models.BigIntegerField(default=0)
     refunded = models.BigIntegerField(default=0)

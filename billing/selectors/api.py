@@ -1,8 +1,8 @@
 """What the API shows, read for one account: standing, transactions, charges. Amounts are texts."""
 
 import uuid
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import orjson
@@ -16,6 +16,7 @@ from billing.models import AutoRecharge
 from billing.selectors import cursors, subscriptions
 from billing.selectors.identities import Identity
 from billing.selectors.transactions import first_seq
+from billing.selectors.usage import Use
 from catalog.pricing.units import CREDIT, decimal_to_text, from_minor, micros_to_text
 from catalog.terms import Terms
 from config.ids import public_id
@@ -187,6 +188,45 @@ def usage(
         rows = rows.filter(seq__lt=cursors.number("t", cursor))
     found = list(rows[: limit + 1])
     return cursors.page(found, limit, lambda row: cursors.of_number("t", row.seq), transaction_body)
+
+
+def usage_summary_body(
+    uses: Iterable[Use], unit: str, group: str, since: date, until: date, moment: datetime
+) -> Body:
+    """Use summed up by what it has in common, largest first; by day in their order."""
+    sums: dict[str, list[int]] = {}
+    for use in uses:
+        name = use.day.isoformat() if group == "day" else use.names[0]
+        mine = sums.setdefault(name, [0, 0, 0])
+        for place, figure in enumerate((use.requests, use.used, use.net)):
+            mine[place] += figure
+    ordered = sums.items() if group == "day" else sorted(sums.items(), key=lambda one: (-one[1][1], one[0]))
+    total = [sum(mine[place] for mine in sums.values()) for place in range(3)]
+    return {
+        "unit": unit,
+        "group": group,
+        "since": since.isoformat(),
+        "until": until.isoformat(),
+        "as_of": instant(moment),
+        **_sums(*total),
+        "data": [{"id": _group_id(group, name), **_sums(*mine)} for name, mine in ordered],
+    }
+
+
+def _sums(requests: int, used: int, net: int) -> Body:
+    return {
+        "requests": requests,
+        "charged": micros_to_text(used),
+        "refunded": micros_to_text(used - net),
+        "net": micros_to_text(net),
+    }
+
+
+def _group_id(group: str, name: str) -> str | None:
+    """None is work that was asked for without a customer's key."""
+    if group != "key":
+        return name
+    return public_id("key", uuid.UUID(name)) if name else None
 
 
 def transaction_body(row: Transaction) -> Body:

@@ -16,7 +16,7 @@ MOST_JOBS: Final = 100
 
 # What work cost: what was charged for it, and of that what came back. Only those lines name a model.
 USE_SQL: Final = """
-SELECT day, {columns}, (sum(-amount) FILTER (WHERE kind = 'usage'))::bigint, sum(-amount)::bigint,
+SELECT day{columns}, (sum(-amount) FILTER (WHERE kind = 'usage'))::bigint, sum(-amount)::bigint,
        (sum(count) FILTER (WHERE kind = 'usage'))::bigint
   FROM ledger_days(%(account)s, %(since)s, %(until)s)
  WHERE kind IN ('usage', 'refund') AND model <> ''
@@ -77,7 +77,7 @@ def by_day(
     """The use from one day to before another, by day and the named columns (see COLUMNS)."""
     only = only or Only()
     numbers = ", ".join(str(number) for number in range(1, len(names) + 2))
-    sql = USE_SQL.format(columns=", ".join(COLUMNS[name] for name in names), numbers=numbers)
+    sql = USE_SQL.format(columns="".join(f", {COLUMNS[name]}" for name in names), numbers=numbers)
     values: dict[str, str | date | uuid.UUID | None] = {
         "account": account_id,
         "since": since,

@@ -12,7 +12,7 @@ from django.template import Context
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from billing.money_text import NARROW_SPACE, MoneyParts, count_text, parts, symbol
+from billing.money_text import NARROW_SPACE, MoneyParts, count_text, parts, share_text, symbol
 from catalog.pricing.units import from_minor
 from catalog.terms import Terms
 
@@ -47,6 +47,12 @@ def cash(context: Context, minor: int, currency: str, *, plain: bool = False, **
 def count(context: Context, number: int) -> str:
     """A whole number, grouped by the viewer's locale."""
     return count_text(number, viewer_locale(context))
+
+
+@register.simple_tag(takes_context=True)
+def share(context: Context, millionths: int) -> str:
+    """A share as percent with one digit: "3.2%"."""
+    return share_text(millionths, viewer_locale(context))
 
 
 @register.simple_tag(takes_context=True)

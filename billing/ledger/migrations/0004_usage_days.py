@@ -7,11 +7,12 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 class Migration(migrations.Migration):
-    """Usage by day, folded from the ledger."""
+    """Usage by day, folded from the ledger; the estimate beside a hold that is larger."""
 
     dependencies = [("ledger", "0003_core")]
 
     operations = [
+        migrations.AddField("charge", "estimate", models.BigIntegerField(null=True)),
         migrations.CreateModel(
             name="UsageDay",
             fields=[

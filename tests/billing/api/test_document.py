@@ -16,6 +16,7 @@ PROMISED = {
         "auto_recharge", "spending_limit",
     },
     ("get", "/v1/usage"): {"data", "next_cursor"},
+    ("get", "/v1/usage/summary"): {"unit", "group", "since", "until", "as_of", "net", "data"},
     ("get", "/v1/pricing"): {"unit", "as_of", "approximate", "models"},
     ("post", "/v1/estimate"): {"cost_estimate", "range", "unit", "lines", "sufficient", "available_after"},
     ("get", "/v1/auto-recharge"): {"enabled", "threshold", "amount", "monthly_cap"},
