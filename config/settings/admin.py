@@ -72,6 +72,8 @@ UNFOLD: dict[str, Any] = {
                     _page("Plans", "workspaces", "catalog_plan"),
                     _page("Models", "smart_toy", "catalog_aimodel"),
                     _page("Price books", "menu_book", "catalog_pricebook"),
+                    _page("Offers", "percent", "billing_offer"),
+                    _page("Price locks", "lock_clock", "billing_pricelock"),
                 ],
             },
         ],

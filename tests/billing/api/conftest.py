@@ -131,6 +131,13 @@ def toon(catalog: None) -> None:
     snapshot.refresh()
 
 
+@pytest.fixture
+def sites(catalog: None) -> None:
+    """Profile ``sites`` besides."""
+    call_command("load_profile", "sites", stdout=io.StringIO())
+    snapshot.refresh()
+
+
 def payer(name: str, profile: str, **options: Any) -> Payer:
     """A new account with one key."""
     account = open_account(name=name, email=f"{name.lower()}@example.com", profile=profile, **options)
