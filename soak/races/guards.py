@@ -47,6 +47,14 @@ ROW_LOCK = Guard(
     ),
     patch=no_row_locks,
 )
+WITHDRAWAL = Guard(
+    "the lock of the balance row, also the one that looking for lapsed credits takes",
+    sql=(
+        *ROW_LOCK.sql,
+        "CREATE OR REPLACE FUNCTION ledger_expire(account uuid, moment timestamptz) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint'",
+    ),
+    patch=no_row_locks,
+)
 BUSINESS_KEY = Guard(
     "the lock of the balance row, and the unique business key",
     sql=(_UNLOCK, "DROP INDEX transaction_key_unique", _SLOW_BALANCES),

@@ -17,7 +17,7 @@ from billing.services.accounts import open_account
 from config.ids import new_id
 from soak import making
 from soak.making import CREDIT
-from soak.races.guards import BUSINESS_KEY, ROW_LOCK, Guard, no_row_locks, unique
+from soak.races.guards import BUSINESS_KEY, ROW_LOCK, WITHDRAWAL, Guard, no_row_locks, unique
 from soak.races.race import Case, Race, race
 
 
@@ -112,7 +112,7 @@ class BonusTwice(Race):
 @race
 class WithdrawalsForTheLastCredits(Race):
     promise = "withdrawals never take more than is there"
-    guard = ROW_LOCK
+    guard = WITHDRAWAL
     expected = (NotEnough.__name__,)
     acts = ("act",) * 5
 

@@ -12,7 +12,7 @@ from config.ids import new_id
 from soak import making
 from soak.crew import Me
 from soak.making import CREDIT
-from soak.races.guards import BUSINESS_KEY, ROW_LOCK, Guard, no_row_locks, unique
+from soak.races.guards import BUSINESS_KEY, ROW_LOCK, WITHDRAWAL, Guard, no_row_locks, unique
 from soak.races.race import Case, Race, race
 
 NO_STATES = Guard(
@@ -188,7 +188,7 @@ class RefundOfAPurchaseAgainstSpend(GoneBack):
 @race
 class DisputeAgainstSpend(GoneBack):
     promise = "a lost dispute takes all it paid for; what was spent is a recorded debt"
-    guard = ROW_LOCK
+    guard = WITHDRAWAL
     acts = ("dispute", "spend", "dispute")
 
     def judge(self, case: Case, answers: list[Any]) -> str:

@@ -1,0 +1,195 @@
+"""What one account must look like after a sequence of operations, worked out a second time and the plain way.
+
+The ledger decides many requests at once, in SQL; this decides one after the other, in Python, in the order in which the
+ledger says it did. Every answer it gave, every line of the history and every grant must come out the same.
+"""
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+FOREVER: Final = datetime.max
+
+
+@dataclass
+class Lot:
+    """A grant: its rank in the order of use, and what is left of it."""
+
+    id: uuid.UUID
+    rank: tuple[Any, ...]
+    remaining: int
+
+
+@dataclass
+class Work:
+    """A charge: what is held for it while it is open, then what it cost and from which lots."""
+
+    amount: int
+    cost: int | None = None
+    voided: bool = False
+    refunded: int = 0
+    uses: dict[uuid.UUID, int] = field(default_factory=dict)
+
+
+@dataclass
+class Event:
+    """One thing done to one account. ``done`` orders them; ``answer`` is what the ledger said."""
+
+    done: tuple[Any, ...]
+    verb: str
+    account: uuid.UUID
+    amount: int
+    answer: dict[str, Any]
+    charge: uuid.UUID | None = None
+    lot: tuple[Any, ...] = ()
+
+
+class Account:
+    """The model of one account. Each verb answers what is wrong with the ledger's answer, or nothing."""
+
+    def __init__(self, credit_limit: int) -> None:
+        self.credit_limit = credit_limit
+        self.balance = 0
+        self.held = 0
+        self.lots: dict[uuid.UUID, Lot] = {}
+        self.works: dict[uuid.UUID, Work] = {}
+        self.history: list[tuple[int, int]] = []
+
+    @property
+    def available(self) -> int:
+        return self.balance - self.held + self.credit_limit
+
+    def apply(self, event: Event) -> str:
+        wrong: str = getattr(self, event.verb)(event)
+        return wrong and f"{event.verb} of {event.amount} at {event.done[0]}: {wrong}"
+
+    def place(self, event: Event) -> str:
+        fits = event.amount <= self.available
+        if fits:
+            assert event.charge is not None
+            self.works[event.charge] = Work(event.amount)
+            self.held += event.amount
+        short = "credit_limit_reached" if self.credit_limit else "insufficient_credits"
+        return self._compare(event, "authorized" if fits else short)
+
+    def charge(self, event: Event) -> str:
+        fits = event.amount <= self.available
+        if fits:
+            assert event.charge is not None
+            self.works[event.charge] = work = Work(event.amount, cost=event.amount)
+            self._burn(event.amount, work)
+        short = "credit_limit_reached" if self.credit_limit else "insufficient_credits"
+        return self._compare(event, "settled" if fits else short)
+
+    def settle(self, event: Event) -> str:
+        work = self._open(event)
+        room = max(0, self.available)
+        work.cost = min(event.amount, work.amount + room)
+        self.held -= work.amount
+        self._burn(work.cost, work)
+        short = event.amount - work.cost
+        if (event.answer["cost"], event.answer["uncollected"]) != (work.cost, short):
+            return f"cost {event.answer['cost']} and {event.answer['uncollected']} short, not {work.cost} and {short}"
+        return self._compare(event, "settled")
+
+    def void(self, event: Event) -> str:
+        work = self._open(event)
+        work.voided, work.cost = True, 0
+        self.held -= work.amount
+        return self._compare(event, "voided")
+
+    def give(self, event: Event) -> str:
+        self._move(event.amount)
+        lot_id, *rank = event.lot
+        self._add_lot(lot_id, tuple(rank), event.amount)
+        return ""
+
+    def take(self, event: Event) -> str:
+        if event.amount > self.balance - self.held:
+            return "more than was there"
+        self._burn(event.amount, Work(0))
+        return ""
+
+    def refund(self, event: Event) -> str:
+        assert event.charge is not None
+        work = self.works[event.charge]
+        work.refunded += event.amount
+        if work.refunded > (work.cost or 0):
+            return "more than the charge"
+        self._move(event.amount)
+        left = min(event.amount, max(0, self.balance - self._in_lots()))
+        for lot_id in sorted((lot for lot, net in work.uses.items() if net > 0), reverse=True):
+            back = min(left, work.uses[lot_id])
+            self.lots[lot_id].remaining += back
+            work.uses[lot_id] -= back
+            left -= back
+        if left and event.lot:
+            lot_id, *rank = event.lot
+            self._add_lot(lot_id, tuple(rank), left)
+        return "" if bool(left) == bool(event.lot) else f"{left} left to put into a grant of its own"
+
+    def _open(self, event: Event) -> Work:
+        assert event.charge is not None
+        return self.works[event.charge]
+
+    def _compare(self, event: Event, code: str) -> str:
+        told = tuple(event.answer[name] for name in ("code", "balance", "held", "available"))
+        mine = (code, self.balance, self.held, self.available)
+        return "" if told == mine else f"the ledger said {told}, the oracle {mine}"
+
+    def _move(self, amount: int) -> None:
+        self.balance += amount
+        self.history.append((amount, self.balance))
+
+    def _burn(self, amount: int, work: Work) -> None:
+        self._move(-amount)
+        for lot in sorted(self.lots.values(), key=lambda lot: (*lot.rank, lot.id)):
+            if amount == 0:
+                break
+            if used := min(amount, lot.remaining):
+                lot.remaining -= used
+                work.uses[lot.id] = work.uses.get(lot.id, 0) + used
+                amount -= used
+
+    def _in_lots(self) -> int:
+        return sum(lot.remaining for lot in self.lots.values())
+
+    def _add_lot(self, lot_id: uuid.UUID, rank: tuple[Any, ...], amount: int) -> None:
+        debt = self._in_lots() + amount - self.balance
+        self.lots[lot_id] = Lot(lot_id, rank, amount - min(amount, max(0, debt)))
+
+
+def replay(
+    limits: dict[uuid.UUID, int],
+    events: Iterable[Event],
+    end: dict[uuid.UUID, tuple[int, int]],
+    histories: dict[uuid.UUID, list[tuple[int, int]]],
+    lots: dict[uuid.UUID, int],
+) -> list[str]:
+    """Do all events again, and compare with the ledger's answers and with what it has in the end.
+
+    ``end`` is balance and held by account, ``histories`` each account's amounts and balances after in order of ``seq``,
+    ``lots`` what is left of each grant.
+    """
+    accounts = {account: Account(limit) for account, limit in limits.items()}
+    wrong = [words for event in sorted(events, key=lambda event: event.done) if (words := accounts[event.account].apply(event))]
+    for account_id, model in accounts.items():
+        if (model.balance, model.held) != end[account_id]:
+            wrong.append(f"{account_id}: {end[account_id]} instead of {(model.balance, model.held)}")
+        if model.history != histories.get(account_id, []):
+            wrong.append(f"{account_id}: another history, {_first_difference(model.history, histories.get(account_id, []))}")
+        wrong += [
+            f"grant {lot.id}: {lots[lot.id]} left instead of {lot.remaining}"
+            for lot in model.lots.values()
+            if lots[lot.id] != lot.remaining
+        ]
+    return wrong
+
+
+def _first_difference(mine: Sequence[Any], theirs: Sequence[Any]) -> str:
+    for number, (expected, found) in enumerate(zip(mine, theirs, strict=False)):
+        if expected != found:
+            return f"#{number + 1} is {found}, not {expected}"
+    return f"{len(theirs)} lines, not {len(mine)}"
