@@ -15,6 +15,7 @@ from billing.api.schemas import AutoRechargeBody, SpendingLimitBody, TopupBody, 
 from billing.api.security import CustomerAuth, caller
 from billing.ledger import balances, clock
 from billing.selectors import api as selectors
+from billing.selectors.limits import chosen
 from billing.services import auto_recharge, limits, topups
 from catalog import snapshot
 from catalog.pricing.units import Amount
@@ -86,9 +87,12 @@ def get_spending_limit(request: HttpRequest) -> HttpResponse:
     "/spending-limit", response={200: answers.SpendingLimit, **errors(422)}, summary="Set the spending limit"
 )
 def put_spending_limit(request: HttpRequest, body: SpendingLimitBody) -> HttpResponse:
-    """`limit` in the account's unit; null takes it away. What is over it is refused, holds included."""
+    """`limit` in the account's unit; null takes it away. With `mode` `hard` what would pass it is refused, holds
+    included; with `alert` nothing is. Without `mode` it stays what it is, and is hard at first.
+    """
     account_id = _account_id(request)
-    limits.set_spending_limit(account_id, body.limit, body.currency)
+    mode = body.mode or chosen(balances.of(account_id))[1]
+    limits.set_spending_limit(account_id, body.limit, body.currency, mode=mode)
     return ok(_limit(account_id))
 
 
@@ -117,7 +121,7 @@ def _request_key(request: HttpRequest, key: str) -> str:
 
 def _limit(account_id: uuid.UUID) -> dict[str, object]:
     standing = balances.of(account_id)
-    return selectors.limit_body(standing.unit, standing.spend_limit, standing.spent, clock.now())
+    return selectors.limit_body(standing.unit, *chosen(standing), standing.spent, clock.now())
 
 
 def _account(request: HttpRequest) -> BillingAccount:

@@ -215,6 +215,14 @@ class SpendingLimitBody(Body):
 
     limit: Micros | None
     currency: Annotated[Line, Field(min_length=1, max_length=8)] | None = None
+    mode: Literal["hard", "alert"] | None = None
+
+
+class KeyLimitsBody(Body):
+    """What a key may spend a calendar month and in all; null is no limit."""
+
+    monthly_limit: Micros | None
+    total_budget: Micros | None
 
 
 class TopupBody(Body):

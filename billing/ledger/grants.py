@@ -109,10 +109,11 @@ def note_next_expiry(account_id: uuid.UUID) -> None:
 
 
 @transaction.atomic
-def extend_all(account_id: uuid.UUID, expires_at: datetime) -> None:
-    """Give everything the account still has this expiry (profile ``images``: a paid top-up resets the clock).
+def extend_all(account_id: uuid.UUID, expires_at: datetime | None) -> None:
+    """Give everything the account still has this expiry (profile ``images``: a paid top-up resets the clock); None: no end.
 
-    What has lapsed already stays lapsed: it is posted as expired first.
+    What has lapsed already stays lapsed: it is posted as expired first. A top-up that was given back takes its reset
+    along, so the new expiry may be the earlier one.
     """
     lock(account_id)
     expire(account_id)

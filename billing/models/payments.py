@@ -160,6 +160,12 @@ class Payment(models.Model):
         return from_minor(self.cash_minor + self.tax_minor, self.currency)
 
     @property
+    def is_given_back(self) -> bool:
+        """Whether all that was paid went back, by refunds or lost disputes."""
+        back = sum(reversal.cash_minor for reversal in self.reversals.all() if reversal.went_back)
+        return back >= self.cash_minor + self.tax_minor
+
+    @property
     def checkout_url(self) -> str:
         """Where the customer pays; empty when there is nothing for them to do."""
         return self.action_url
@@ -203,6 +209,13 @@ class Reversal(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.stripe_id} {self.status}"
+
+    @property
+    def went_back(self) -> bool:
+        """Whether the money is with the customer again, or on its way: not while a dispute is open."""
+        if self.kind == self.Kind.DISPUTE:
+            return self.status == "lost"
+        return self.status not in ("failed", "canceled")
 
 
 class AutoRecharge(models.Model):

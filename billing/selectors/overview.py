@@ -15,7 +15,7 @@ from billing.ledger.models import Charge, Grant, Transaction
 from billing.models import AutoRecharge, PaymentMethod
 from billing.money_text import money_text
 from billing.selectors import transactions, usage
-from billing.selectors.limits import meter
+from billing.selectors.limits import chosen, meter
 from catalog import snapshot
 from catalog.pricing.units import CREDIT, Amount
 
@@ -61,6 +61,7 @@ class Spend:
     limit: int | None
     percent: int
     tone: str
+    stops: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +150,7 @@ def _forecast(available: int, used: usage.DailyUsage, today: date) -> Forecast |
 
 
 def _spend(view: BalanceView, spent: int) -> Spend:
-    if view.spend_limit is None:
-        return Spend(spent, None, 0, "")
-    return Spend(view.spent, view.spend_limit, *meter(view.spent, view.spend_limit))
+    limit, mode = chosen(view)
+    if limit is None:
+        return Spend(spent, None, 0, "", stops=True)
+    return Spend(view.spent, limit, *meter(view.spent, limit), stops=mode == "hard")

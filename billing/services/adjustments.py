@@ -2,19 +2,20 @@
 
 import uuid
 
-from accounts.models import User
+from accounts.models import BillingAccount, User
 from billing.errors import InsufficientCredits, InvalidRequest
 from billing.ledger import grants
 from billing.ledger.errors import NotEnough
 from billing.ledger.models import Transaction
+from billing.services.validity import good_until
 from catalog.pricing.units import micros_to_text
 
 
 def adjust(*, account_id: uuid.UUID, micros: int, reason: str, staff: User, nonce: uuid.UUID) -> Transaction:
     """Give (positive) or take (negative) micros of the account's unit. The same nonce adjusts once.
 
-    Given credits become an admin grant, which does not move any expiry clock. Raises InvalidRequest,
-    InsufficientCredits.
+    Given credits become an admin grant, which does not move any expiry clock and lapses with the rest of the
+    balance where one runs (profile ``images``). Raises InvalidRequest, InsufficientCredits.
     """
     reason = reason.strip()
     if not micros:
@@ -34,6 +35,7 @@ def adjust(*, account_id: uuid.UUID, micros: int, reason: str, staff: User, nonc
             kind="adjustment",
             description=reason[:200],
             key=key,
+            expires_at=good_until(BillingAccount.objects.get(pk=account_id)),
             details=details,
         )
     try:

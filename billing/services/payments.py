@@ -167,8 +167,9 @@ def _difference(payment: Payment, standing: Standing) -> str:
 def _credit(payment: Payment) -> None:
     """The only place where a payment becomes credits."""
     account = payment.account
-    expires_at = paid_expiry(account.profile, clock.now())
     counted_in = lock_balances(account.pk)[account.pk].unit
+    expires_at = paid_expiry(account.profile, clock.now())
+    noted = {} if expires_at is None else {"good_until": expires_at.isoformat()}
     if counted_in != payment.unit:
         # Paid before and credited after a change of how the account pays: the money buys what it is counted in now.
         payment.credits = snapshot.current().terms(account.profile).credits_for(payment.cash, counted_in)
@@ -182,7 +183,12 @@ def _credit(payment: Payment) -> None:
         key=f"topup:{payment.public_id}",
         expires_at=expires_at,
         reference=payment.public_id,
-        details={"cash": str(payment.cash), "currency": payment.currency, "payment": payment.public_id},
+        details={
+            "cash": str(payment.cash),
+            "currency": payment.currency,
+            "payment": payment.public_id,
+            **noted,
+        },
     )
     if expires_at is not None:
         grants.extend_all(account.pk, expires_at)

@@ -17,7 +17,7 @@ from billing.ledger.chart import STRIPE_CLEARING
 from billing.ledger.models import Grant
 from billing.ledger.post import lock as lock_balances
 from billing.models import Payment, Reversal
-from billing.services import payments
+from billing.services import payments, validity
 from catalog import snapshot
 
 log = logging.getLogger(__name__)
@@ -65,6 +65,8 @@ def take_over(kind: "Reversal.Kind", state: ReversalState) -> Reversal | None:
         reversal.status, reversal.reason = state.status, state.reason
         _take_back(reversal)
         reversal.save()
+        if payment.status == Payment.Status.SUCCEEDED:
+            validity.follow(payment.account_id)
     return reversal
 
 

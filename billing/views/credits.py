@@ -20,7 +20,7 @@ from billing.ledger import balances
 from billing.models import Payment, PaymentMethod
 from billing.money_text import money_text
 from billing.services import topups
-from billing.services.validity import paid_expiry
+from billing.services.validity import good_until, paid_expiry
 from billing.templatetags.money import locale_of
 from billing.views.htmx import wants_part
 from catalog import snapshot
@@ -192,6 +192,7 @@ def _context(
         "out_of_range": cash is not None and not inside,
         "balance": balances.of(account.pk),
         "good_until": paid_expiry(account.profile, now()),
+        "good_now": good_until(account),
         "request_key": new_request_key(),
     }
 
