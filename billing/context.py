@@ -33,6 +33,7 @@ NAV: tuple[tuple[str, tuple[NavItem, ...]], ...] = (
             NavItem("overview", "Overview", "squares-2x2"),
             NavItem("transactions", "Transactions", "receipt-percent"),
             NavItem("usage_page", "Usage", "chart-bar"),
+            NavItem("statements", "Statements", "document-check"),
             NavItem("pricing", "Pricing", "tag"),
             NavItem("plan", "Plan", "rectangle-stack", serves=plans.has_choice),
         ),

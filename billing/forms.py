@@ -169,3 +169,32 @@ def _midnight(day: Any) -> datetime:
         return make_aware(datetime.combine(day, time.min))
     except OverflowError:
         return datetime(1, 1, 2, tzinfo=UTC)
+
+
+class ChangesForm(forms.Form):
+    """Two instants of the viewer's zone, to the minute; the second one's minute counts whole. Nothing is known of later."""
+
+    since = forms.DateTimeField(input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+    until = forms.DateTimeField(input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+
+    def __init__(self, data: Any = None, *, now: datetime) -> None:
+        super().__init__(data)
+        self.now = now
+
+    def clean_since(self) -> datetime:
+        since: datetime = self.cleaned_data["since"]
+        if since.year < 2000:
+            raise forms.ValidationError("Choose a time after the year 2000.")
+        return since
+
+    def clean_until(self) -> datetime:
+        until: datetime = self.cleaned_data["until"]
+        if until > self.now:
+            raise forms.ValidationError("This is still to come.")
+        return min(self.now, until + timedelta(seconds=59, microseconds=999_999))
+
+    def clean(self) -> dict[str, Any]:
+        clean = super().clean() or {}
+        if "since" in clean and "until" in clean and clean["since"] >= clean["until"]:
+            self.add_error("until", "Choose a time after the first one.")
+        return clean

@@ -92,7 +92,7 @@ class _Sheet:
                 (_WIDTH - 60, "L"), label, (60.0, "R"), self._money(micros), bold=label.endswith("balance")
             )
         self._sums("By type", self._by(0))
-        self._sums("Usage by model", self._by(1))
+        self._sums("By model", self._by(1))
 
     def history(self) -> None:
         """The transactions, oldest first."""
@@ -112,7 +112,7 @@ class _Sheet:
         if self.statement.is_final:
             said = (
                 "Every transaction carries a hash over itself and the hash before it. The last one, below, is signed,"
-                " and so is what this page says. Download the month's CSV and run: portal verify-statement FILE"
+                " with all figures of this statement. Download the month's CSV and run: portal verify-statement FILE"
             )
             self._text(said, 9, quiet=True, below=3)
         for label, value in (
@@ -137,7 +137,7 @@ class _Sheet:
             )
 
     def _by(self, column: int) -> list[tuple[str, int, int]]:
-        """(label, transactions, micros) by kind (0) or, for usage and what came back of it, by model (1)."""
+        """(label, transactions, micros) by kind (0), or by model (1) where one was used."""
         sums: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         for line in self.statement.sums:
             if column == 1 and not line[1]:

@@ -2,7 +2,8 @@
 
 from django.urls import path
 
-from billing.views import auto_recharge, credits, keys, limits, transactions
+from billing.views import auto_recharge, credits, grants, keys, limits, statements, transactions
+from billing.views.metrics import metrics
 from billing.views.overview import overview, overview_balance
 from billing.views.plan import plan
 from billing.views.pricing import pricing
@@ -18,6 +19,7 @@ urlpatterns = [
     path("keys/<str:key_id>/limit", keys.limit, name="api_key_limit"),
     path("keys/<str:key_id>/rotate", keys.rotate, name="api_key_rotate"),
     path("keys/<str:key_id>/revoke", keys.revoke, name="api_key_revoke"),
+    path("credits", grants.grants, name="grants"),
     path("credits/add", credits.add_credits, name="add_credits"),
     path("credits/quote", credits.credits_quote, name="credits_quote"),
     path("credits/return", credits.topup_return, name="topup_return"),
@@ -39,5 +41,11 @@ urlpatterns = [
     path("plan", plan, name="plan"),
     path("usage", usage, name="usage_page"),
     path("usage.csv", usage_csv, name="usage_page_csv"),
+    path("statements", statements.statements, name="statements"),
+    path("statements/<str:month>.csv", statements.statement_csv_file, name="statements_csv"),
+    path("statements/<str:month>.pdf", statements.statement_pdf_file, name="statements_pdf"),
+    path("balance/changes", statements.balance_changes, name="transactions_changes"),
+    path(".well-known/statement-keys.json", statements.statement_keys, name="statement_keys"),
+    path("metrics", metrics, name="metrics"),
     path("theme", set_theme, name="set_theme"),
 ]

@@ -22,8 +22,7 @@ NOTHING: Final = bytes(32)
 """The hash before an account's first transaction."""
 
 SUMS_SQL: Final = """
-SELECT kind, model, count(*), sum(amount)::bigint FROM ledger_transaction
- WHERE account_id = %s AND seq BETWEEN %s AND %s GROUP BY 1, 2 ORDER BY 1, 4, 2
+SELECT kind, model, sum(count)::bigint, sum(amount)::bigint FROM ledger_days(%s, %s, %s) GROUP BY 1, 2 ORDER BY 1, 4, 2
 """
 
 ROWS_SQL: Final = """
@@ -90,7 +89,7 @@ def draft(account_id: uuid.UUID, unit: str, month: date) -> Statement:
     opening, head_before = _ends(account_id, first - 1)
     closing, head = _ends(account_id, end - 1)
     with connection.cursor() as cursor:
-        cursor.execute(SUMS_SQL, [account_id, first, end - 1])
+        cursor.execute(SUMS_SQL, [account_id, month, following(month)])
         sums = cursor.fetchall()
     return Statement(
         account_id=account_id,

@@ -1,18 +1,14 @@
 """The history: filtered, page by page, one by one with its story, and as files."""
 
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.http import (
     FileResponse,
     Http404,
     HttpRequest,
     HttpResponse,
     HttpResponseBase,
-    StreamingHttpResponse,
 )
 from django.shortcuts import render
 from django.urls import reverse
@@ -27,6 +23,7 @@ from billing.forms import TransactionFilters, key_choice
 from billing.selectors import stories
 from billing.selectors import transactions as read
 from billing.selectors.usage import open_jobs
+from billing.streaming import csv_download
 from billing.views.htmx import htmx, wants_part
 from catalog import snapshot
 from config.ids import parse_id
@@ -83,11 +80,7 @@ def transactions_csv(request: HttpRequest) -> HttpResponseBase:
     """All that pass the filters as CSV, streamed; no cell can run as a formula."""
     account = current_account(request)
     rows = read.every(account.pk, TransactionFilters(request.GET).filters())
-    lines = exports.csv_lines(rows)
-    body = _in_threads(lines) if isinstance(request, ASGIRequest) else lines
-    response = StreamingHttpResponse(body, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{_filename("csv")}"'
-    return response
+    return csv_download(request, exports.csv_lines(rows), _filename("csv"))
 
 
 @require_GET
@@ -102,13 +95,6 @@ def transactions_xlsx(request: HttpRequest) -> HttpResponseBase:
         filename=_filename("xlsx"),
         content_type="application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     )
-
-
-async def _in_threads(lines: Iterator[str]) -> AsyncIterator[str]:
-    """The lines for an asynchronous server, each fetched off its event loop."""
-    fetch = sync_to_async(lambda: next(lines, None))
-    while (line := await fetch()) is not None:
-        yield line
 
 
 def _filename(extension: str) -> str:
