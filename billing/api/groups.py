@@ -12,7 +12,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from psycopg import AsyncConnection, OperationalError
 
-from billing.ledger.holds import Outcome, decode
+from billing.ledger.holds import LOST, TRIES, Outcome, decode
 
 logger = logging.getLogger(__name__)
 
@@ -85,14 +85,18 @@ class Group(Generic[Request]):
                     answer.set_result(outcome)
 
     async def _alone(self, request: Request, answer: "asyncio.Future[Outcome]") -> None:
-        try:
-            outcome = (await self._call([request]))[0]
-        except Exception as error:
+        for left in reversed(range(TRIES)):
+            try:
+                outcome = (await self._call([request]))[0]
+            except Exception as error:
+                if left > 0 and isinstance(error, LOST):
+                    continue
+                if not answer.cancelled():
+                    answer.set_exception(error)
+                return
             if not answer.cancelled():
-                answer.set_exception(error)
+                answer.set_result(outcome)
             return
-        if not answer.cancelled():
-            answer.set_result(outcome)
 
     async def _call(self, requests: Sequence[Request]) -> list[Outcome]:
         connection = await self._link.get()

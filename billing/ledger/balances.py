@@ -89,7 +89,8 @@ def set_comfort(account_id: uuid.UUID, *, above: int | None, overshoot: int = 0)
     Together they can take the account at most ``overshoot`` micros below its means; None: every hold waits.
     """
     share = None if above is None else overshoot // COMFORT_SLOTS
-    Balance.objects.filter(account_id=account_id).update(comfort_above=above, comfort_share=share)
+    row = Balance.objects.filter(account_id=account_id)
+    row.exclude(comfort_above=above, comfort_share=share).update(comfort_above=above, comfort_share=share)
 
 
 def fold_holds() -> int:

@@ -11,7 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, connection, transaction
+from psycopg.errors import DeadlockDetected, SerializationFailure, UniqueViolation
 
 from billing.ledger import exact_json
 from config.ids import new_id
@@ -49,6 +50,7 @@ class PlaceRequest:
     hash: str | None = None
     recharge: bool = False
     relaxed: bool = False
+    estimate: int | None = None
     count_scope: str | None = None
     count_limit: int | None = None
     count_since: datetime | None = None
@@ -117,14 +119,22 @@ def _run(sql: str, requests: Sequence[PlaceRequest] | Sequence[FinishRequest]) -
     return outcomes
 
 
+TRIES: Final = 6
+"""How often a call that lost to another transaction is made in all; nothing of a lost one was kept."""
+LOST: Final = (DeadlockDetected, SerializationFailure, UniqueViolation)
+"""What a call may lose by. UniqueViolation: two accounts share no lock, so one Idempotency-Key may be recorded for
+another account while the call runs; asked again, the call sees it."""
+
+
 def _ask(sql: str, requests: Sequence[PlaceRequest] | Sequence[FinishRequest]) -> list[Outcome]:
-    """The call itself. Two accounts share no lock, so one Idempotency-Key may be recorded for another account while the
-    call runs; asked once more, the call sees it.
-    """
-    try:
-        return _call(sql, requests)
-    except IntegrityError:
-        return _call(sql, requests)
+    """The call itself, made again where it lost to another transaction."""
+    for left in reversed(range(TRIES)):
+        try:
+            return _call(sql, requests)
+        except DatabaseError as error:
+            if left == 0 or not isinstance(error.__cause__, LOST):
+                raise
+    raise AssertionError("the last try answers or raises")
 
 
 def _call(sql: str, requests: Sequence[PlaceRequest] | Sequence[FinishRequest]) -> list[Outcome]:

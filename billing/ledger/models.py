@@ -22,9 +22,8 @@ class Balance(models.Model):
 
     ``balance`` is the sum of the account's postings; ``held`` the sum of its open holds but those still in UnfoldedHold;
     ``balance - held + credit_limit`` is what a request may still use, less what lapsed (``next_expiry``).
-    While that is above ``comfort_above`` requests of up to ``comfort_share`` skip the lock (``sql/comfort.sql``). ``head`` is
-    the hash of
-    the last transaction (``sql/chain.sql``).
+    While that is above ``comfort_above`` requests of up to ``comfort_share`` skip the lock (``sql/comfort.sql``).
+    ``head`` is the hash of the last transaction (``sql/chain.sql``).
     """
 
     account = models.OneToOneField(
@@ -238,10 +237,10 @@ class GrantUse(models.Model):
 class Charge(models.Model):
     """The billing record of one piece of work; while ``authorized`` it is the hold of ``amount``.
 
-    ``authorized → settled`` or ``voided``; ``settled → refunded``. ``estimate`` is what it should cost where the hold
-    is larger than that, else null. ``cost`` is what was charged,
+    ``authorized → settled`` or ``voided``; ``settled → refunded``. ``cost`` is what was charged,
     ``uncollected`` what the work cost beyond the hold and the account's means (the company bears it),
-    ``refunded`` what came back since. ``count_scope`` names what a plan counts by the month.
+    ``refunded`` what came back since. ``count_scope`` names what a plan counts by the month; ``estimate`` is what the
+    work should cost where the hold is another amount.
     Estimate and cost lines explain both, by price book ``price_book_id``.
     """
 

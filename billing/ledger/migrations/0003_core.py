@@ -30,6 +30,7 @@ class Migration(migrations.Migration):
             models.BinaryField(default=bytes(32), max_length=32),
             preserve_default=False,
         ),
+        migrations.AddField("charge", "estimate", models.BigIntegerField(null=True)),
         migrations.AddField("charge", "count_scope", models.CharField(max_length=80, null=True)),
         migrations.AddIndex(
             "charge",

@@ -46,7 +46,8 @@ BEGIN
     PERFORM ledger_expire(a, moment) FROM unnest(lapsing) AS a;
 
     FOR r IN
-        SELECT q.*, c.account_id, c.status, c.amount, c.cost AS charged, c.uncollected, c.expires_at, c.unit,
+        SELECT q.*, c.account_id, c.status, c.amount, coalesce(c.estimate, c.amount) AS estimate,
+               c.cost AS charged, c.uncollected, c.expires_at, c.unit,
                b.balance, b.held, b.credit_limit, b.recharge_below, l.api_key_id IS NOT NULL AS key_limited,
                (q.service_key IS NULL OR (s.id IS NOT NULL AND s.revoked_at IS NULL AND coalesce(s.expires_at > moment, true)))
                    AS key_valid,
@@ -97,7 +98,8 @@ BEGIN
         outcomes := outcomes || CASE WHEN code = 'replay'
             THEN r.first_result || jsonb_build_object('i', r.i, 'replayed', true)
             ELSE jsonb_build_object('i', r.i, 'code', code, 'id', r.id, 'account', r.account_id, 'status', r.status, 'unit', r.unit,
-                'amount', r.amount, 'cost', taken, 'uncollected', short, 'balance', balance, 'held', held,
+                'amount', r.amount, 'estimate', r.estimate, 'cost', taken, 'uncollected', short,
+                'balance', balance, 'held', held,
                 'available', balance - held + r.credit_limit,
                 'low', coalesce(balance < r.recharge_below, false)) END;
     END LOOP;

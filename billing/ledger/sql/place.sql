@@ -31,6 +31,7 @@ CREATE TYPE ledger_place_request AS (
     count_scope  text,      -- what a plan counts, or null
     count_limit  int,       -- how many of them may be accepted since count_since; null: counted, not limited
     count_since  timestamptz,
+    estimate     bigint,    -- what it should cost, where that is not what is held; null: the amount
     counted_in   text       -- the unit it was priced in: an account that changed it meanwhile is asked again; null: any
 );
 
@@ -153,6 +154,7 @@ BEGIN
         outcome := CASE WHEN code = 'replay'
             THEN r.first_result || jsonb_build_object('i', r.i, 'replayed', true)
             ELSE jsonb_build_object('i', r.i, 'code', code, 'id', r.id, 'unit', r.unit, 'amount', r.amount,
+                'estimate', coalesce(r.estimate, r.amount),
                 'balance', balance, 'held', held, 'available', available, 'needs', r.needs,
                 'low', coalesce(balance < r.recharge_below, false), 'count', of_scope, 'count_limit', r.count_limit, 'count_scope', r.count_scope,
                 'key_monthly', r.key_monthly, 'key_budget', r.key_budget, 'key_month', r.key_month + of_key,
@@ -210,11 +212,12 @@ BEGIN
          WHERE l.api_key_id = placed.api_key;
     END IF;
 
-    INSERT INTO ledger_charge (id, account_id, api_key_id, status, unit, amount, cost, uncollected, refunded, model, operation,
-                               description, parameters, routing, estimate_lines, price_book_id, reference, reason, count_scope,
+    INSERT INTO ledger_charge (id, account_id, api_key_id, status, unit, amount, estimate, cost, uncollected, refunded,
+                               model, operation, description, parameters, routing, estimate_lines, price_book_id, reference, reason, count_scope,
                                authorized_at, expires_at, finished_at)
     SELECT q.id, q.account, q.api_key, CASE WHEN q.settle_now THEN 'settled' ELSE 'authorized' END, b.unit, q.amount,
-           CASE WHEN q.settle_now THEN q.amount END, 0, 0, q.model, q.operation, q.description, q.parameters, '{}', q.lines,
+           q.estimate, CASE WHEN q.settle_now THEN q.amount END, 0, 0, q.model, q.operation, q.description, q.parameters,
+           '{}', q.lines,
            q.price_book, q.reference, '', q.count_scope, moment, moment + make_interval(secs => q.ttl),
            CASE WHEN q.settle_now THEN moment END
       FROM unnest(accepted) AS q JOIN ledger_balance b ON b.account_id = q.account;
