@@ -7,12 +7,11 @@ SQL = Path(__file__).resolve().parent.parent / "sql"
 
 
 class Migration(migrations.Migration):
-    """Usage by day, folded from the ledger; the estimate beside a hold that is larger."""
+    """Usage by day, folded from the ledger."""
 
     dependencies = [("ledger", "0003_core")]
 
     operations = [
-        migrations.AddField("charge", "estimate", models.BigIntegerField(null=True)),
         migrations.CreateModel(
             name="UsageDay",
             fields=[
