@@ -1,6 +1,5 @@
 """An account's plan as it stands: its subscription, the running period, and what is left of its credits."""
 
-import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -32,7 +31,11 @@ class Standing:
 
     @property
     def used_percent(self) -> int:
-        return 0 if not self.allowance else max(0, min(100, (self.allowance - self.left) * 100 // self.allowance))
+        return (
+            0
+            if not self.allowance
+            else max(0, min(100, (self.allowance - self.left) * 100 // self.allowance))
+        )
 
     @property
     def used(self) -> int:
@@ -76,19 +79,6 @@ def of(account: BillingAccount) -> Standing | None:
     )
 
 
-def period_since(account_id: uuid.UUID) -> datetime | None:
-    """When the running period began, as what a plan counts by the month is counted from there; None without a plan."""
-    row = (
-        SubscriptionPeriod.objects.filter(
-            subscription__account_id=account_id, subscription__status__in=Subscription.LIVE
-        )
-        .order_by("-starts_at")
-        .values_list("starts_at", flat=True)
-        .first()
-    )
-    return row
-
-
 def milliseconds(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as profile ``toon`` writes it: ``2026-05-01T00:00:00.000Z``."""
     moment = moment.astimezone(UTC)
@@ -99,7 +89,9 @@ def body(kept: dict[str, Any] | None) -> dict[str, Any] | None:
     """What ``GET /v1/balance`` says of the plan, from the columns STANDING_SQL reads."""
     if kept is None:
         return None
-    starts_at, ends_at = (datetime.fromisoformat(kept[name]).astimezone(UTC) for name in ("starts_at", "ends_at"))
+    starts_at, ends_at = (
+        datetime.fromisoformat(kept[name]).astimezone(UTC) for name in ("starts_at", "ends_at")
+    )
     return {
         "plan": kept["plan"],
         "status": kept["status"],

@@ -103,7 +103,8 @@ CHECKS: Final = (
           LEFT JOIN LATERAL (
                SELECT sum(CASE WHEN status = 'authorized' THEN amount ELSE cost - refunded END) AS total
                  FROM ledger_charge
-                WHERE account_id = b.account_id AND authorized_at >= now.month AT TIME ZONE 'UTC') c ON true
+                WHERE account_id = b.account_id AND unit = b.unit
+                  AND authorized_at >= now.month AT TIME ZONE 'UTC') c ON true
          WHERE b.spend_accepted + ledger_unfolded(b.account_id) <> coalesce(c.total, 0)""",
     ),
     Check(

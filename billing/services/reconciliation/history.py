@@ -62,7 +62,7 @@ CHECKS: Final = (
           LEFT JOIN LATERAL (SELECT seq, balance_after, hash, unit FROM ledger_transaction
                               WHERE account_id = b.account_id ORDER BY seq DESC LIMIT 1) t ON true
          WHERE b.seq <> coalesce(t.seq, 0) OR b.balance <> coalesce(t.balance_after, 0)
-            OR b.head <> coalesce(t.hash, decode(repeat('00', 32), 'hex')) OR b.unit <> t.unit""",
+            OR b.head <> coalesce(t.hash, decode(repeat('00', 32), 'hex')) OR b.unit <> t.unit AND b.balance <> 0""",
     ),
     Check(
         name="checkpoints_kept",
