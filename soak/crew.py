@@ -35,7 +35,9 @@ class MemberDied(Exception):
 class Member:
     """One process of the crew."""
 
-    def __init__(self, number: int, database: "Database", before: Work | None, barriers: dict[int, Barrier]) -> None:
+    def __init__(
+        self, number: int, database: "Database", before: Work | None, barriers: dict[int, Barrier]
+    ) -> None:
         self.pipe, theirs = FORK.Pipe()
         arguments = (number, database, before, barriers, theirs, dies_with_parent(signal.SIGKILL))
         self.process = FORK.Process(target=_serve, args=arguments, daemon=True)
@@ -85,7 +87,11 @@ class Crew:
     def share(self, work: Work, items: Sequence[Any]) -> list[Any]:
         """Have the items' list worked off in shares; ``work`` takes a list and answers one of the same length."""
         count = len(self.members)
-        busy = [(member, items[number::count]) for number, member in enumerate(self.members) if items[number::count]]
+        busy = [
+            (member, items[number::count])
+            for number, member in enumerate(self.members)
+            if items[number::count]
+        ]
         for member, mine in busy:
             member.tell(work, list(mine))
         answers: list[Any] = [None] * len(items)

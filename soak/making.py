@@ -16,7 +16,13 @@ CREDIT: Final = 1_000_000
 def account(credits: int = 0, *, credit_limit: int = 0, lots: int = 1, **fields: Any) -> uuid.UUID:
     """An account with so many credits, in as many equal grants as ``lots``."""
     made = BillingAccount.objects.create(
-        **{"name": "Northwind", "email": "pay@northwind.example", "profile": "ads", "unit": "credit", **fields}
+        **{
+            "name": "Northwind",
+            "email": "pay@northwind.example",
+            "profile": "ads",
+            "unit": "credit",
+            **fields,
+        }
     )
     balances.open_row(made.pk, unit=made.unit, credit_limit=credit_limit * CREDIT)
     for _ in range(lots if credits else 0):
@@ -26,7 +32,13 @@ def account(credits: int = 0, *, credit_limit: int = 0, lots: int = 1, **fields:
 
 def give(account_id: uuid.UUID, credits: int, **fields: Any) -> Transaction:
     """Credits as a top-up under a key of its own."""
-    given = {"source": "topup", "kind": "topup", "description": "Given", "key": f"soak:{new_id().hex}", **fields}
+    given = {
+        "source": "topup",
+        "kind": "topup",
+        "description": "Given",
+        "key": f"soak:{new_id().hex}",
+        **fields,
+    }
     return grants.add(account_id=account_id, micros=credits * CREDIT, **given)
 
 

@@ -7,10 +7,10 @@ ledger says it did. Every answer it gave, every line of the history and every gr
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
-FOREVER: Final = datetime.max
+FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass
@@ -174,12 +174,18 @@ def replay(
     ``lots`` what is left of each grant.
     """
     accounts = {account: Account(limit) for account, limit in limits.items()}
-    wrong = [words for event in sorted(events, key=lambda event: event.done) if (words := accounts[event.account].apply(event))]
+    wrong = [
+        words
+        for event in sorted(events, key=lambda event: event.done)
+        if (words := accounts[event.account].apply(event))
+    ]
     for account_id, model in accounts.items():
         if (model.balance, model.held) != end[account_id]:
             wrong.append(f"{account_id}: {end[account_id]} instead of {(model.balance, model.held)}")
         if model.history != histories.get(account_id, []):
-            wrong.append(f"{account_id}: another history, {_first_difference(model.history, histories.get(account_id, []))}")
+            wrong.append(
+                f"{account_id}: another history, {_first_difference(model.history, histories.get(account_id, []))}"
+            )
         wrong += [
             f"grant {lot.id}: {lots[lot.id]} left instead of {lot.remaining}"
             for lot in model.lots.values()

@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from billing.ledger import holds, refunds
 from billing.ledger.errors import NotEnough
 from billing.ledger.holds import FinishRequest, PlaceRequest
 from billing.ledger.models import Balance, Charge, Grant, Transaction
 from soak import books, making
-from soak.crew import Crew, MemberFailed, Me
+from soak.crew import Crew, Me, MemberFailed
 from soak.oracle import FOREVER, Event, replay
 from soak.races.race import Guard
 from soak.world import World
@@ -95,8 +95,16 @@ def weather(
     back, tries = _give_back(chance, opened)
     placed = _place(chance, accounts)
     ended, ends = _end(chance, opened)
-    charges = [(event.account, event.charge) for event in placed if event.charge and event.answer["code"] == "authorized"]
-    charges += [(event.account, event.charge) for event in placed if event.charge and event.answer["code"] == "settled"][:5]
+    charges = [
+        (event.account, event.charge)
+        for event in placed
+        if event.charge and event.answer["code"] == "authorized"
+    ]
+    charges += [
+        (event.account, event.charge)
+        for event in placed
+        if event.charge and event.answer["code"] == "settled"
+    ][:5]
     return events + back + placed + ended, charges, count + tries + len(placed) + ends
 
 
@@ -108,7 +116,14 @@ def _place(chance: random.Random, accounts: Sequence[uuid.UUID]) -> list[Event]:
             moment = datetime.fromisoformat(outcome["authorized_at"])
             verb = "charge" if request.settle_now else "place"
             events.append(
-                Event((moment, request.account, request.i), verb, request.account, request.amount, outcome, request.id)
+                Event(
+                    (moment, request.account, request.i),
+                    verb,
+                    request.account,
+                    request.amount,
+                    outcome,
+                    request.id,
+                )
             )
     return events
 
@@ -130,7 +145,9 @@ def _end(chance: random.Random, opened: Sequence[tuple[uuid.UUID, uuid.UUID]]) -
         ]
         outcomes = holds.finish(requests)
         count += len(requests)
-        moments = dict(Charge.objects.filter(pk__in=[charge for _, charge in some]).values_list("pk", "finished_at"))
+        moments = dict(
+            Charge.objects.filter(pk__in=[charge for _, charge in some]).values_list("pk", "finished_at")
+        )
         for request, outcome, (account, _) in zip(requests, outcomes, some, strict=True):
             if outcome["code"] in ("settled", "voided"):
                 verb = "settle" if outcome["code"] == "settled" else "void"
@@ -149,7 +166,13 @@ def _move_credits(chance: random.Random, accounts: Sequence[uuid.UUID]) -> tuple
         account, source = chance.choice(accounts), chance.choice(("topup", "bonus", "plan"))
         expires = chance.choice((None, None, 30, 60))
         expires_at = None if expires is None else datetime.now(UTC) + timedelta(days=expires)
-        given = making.give(account, chance.randint(20, 100), source=source, priority=chance.choice((50, 50, 40)), expires_at=expires_at)
+        given = making.give(
+            account,
+            chance.randint(20, 100),
+            source=source,
+            priority=chance.choice((50, 50, 40)),
+            expires_at=expires_at,
+        )
         events.append(Event((given.created_at, account, 0), "give", account, given.amount, {"id": given.pk}))
         count += 1
     account = chance.choice(accounts)
@@ -161,7 +184,9 @@ def _move_credits(chance: random.Random, accounts: Sequence[uuid.UUID]) -> tuple
     return events, count + 1
 
 
-def _give_back(chance: random.Random, opened: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> tuple[list[Event], int]:
+def _give_back(
+    chance: random.Random, opened: Sequence[tuple[uuid.UUID, uuid.UUID]]
+) -> tuple[list[Event], int]:
     events, tries = [], 0
     for account, charge in chance.sample(list(opened), min(3, len(opened))):
         tries += 1
@@ -170,7 +195,9 @@ def _give_back(chance: random.Random, opened: Sequence[tuple[uuid.UUID, uuid.UUI
             back = refunds.refund_charge(charge_id=charge, micros=micros, reason="storm")
         except refunds.NotRefundable:
             continue
-        events.append(Event((back.created_at, account, 0), "refund", account, back.amount, {"id": back.pk}, charge))
+        events.append(
+            Event((back.created_at, account, 0), "refund", account, back.amount, {"id": back.pk}, charge)
+        )
     return events, tries
 
 
@@ -180,8 +207,7 @@ def compare(limits: dict[uuid.UUID, int], events: list[Event]) -> list[str]:
     lots = {lot.transaction_id: lot for lot in Grant.objects.filter(account_id__in=accounts)}
     for event in events:
         if event.verb in ("give", "refund") and (lot := lots.get(event.answer["id"])) is not None:
-            expires = lot.expires_at.replace(tzinfo=None) if lot.expires_at else FOREVER
-            event.lot = (lot.pk, lot.priority, expires, lot.source == "topup")
+            event.lot = (lot.pk, lot.priority, lot.expires_at or FOREVER, lot.source == "topup")
     end = {row.pk: (row.balance, row.held) for row in Balance.objects.filter(pk__in=accounts)}
     histories: dict[uuid.UUID, list[tuple[int, int]]] = defaultdict(list)
     lines = Transaction.objects.filter(account_id__in=accounts).order_by("account_id", "seq")

@@ -48,7 +48,7 @@ class Database:
     def run(self, *statements: str) -> None:
         with self.connect() as connection:
             for statement in statements:
-                connection.execute(statement)  # type: ignore[arg-type]  # our own constants
+                connection.execute(statement)
 
 
 class World:

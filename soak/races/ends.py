@@ -11,8 +11,8 @@ from billing.services import charges
 from soak import making
 from soak.crew import Me
 from soak.making import CREDIT
-from soak.races.guards import ROW_LOCK, Guard, no_row_locks
-from soak.races.race import Case, Race, race
+from soak.races.guards import ROW_LOCK, no_row_locks
+from soak.races.race import Case, Guard, Race, race
 
 ONE_USAGE = Guard(
     "the lock of the balance row, and one usage a charge",
@@ -127,7 +127,6 @@ class TwoSweepersOfHolds(Race):
 class Refunds(Race):
     """A settled charge of 6 that had taken the whole of one grant."""
 
-    guard = ROW_LOCK
     expected = (refunds.NotRefundable.__name__,)
 
     def case(self) -> Case:
@@ -145,6 +144,7 @@ class Refunds(Race):
 @race
 class RefundTwice(Refunds):
     promise = "a charge is given back once"
+    guard = ROW_LOCK
     acts = ("refund",) * 3
 
     def judge(self, case: Case, answers: list[Any]) -> str:
@@ -157,6 +157,7 @@ class RefundTwice(Refunds):
 @race
 class RefundInParts(Refunds):
     promise = "parts of a refund never add up to more than the charge"
+    guard = ROW_LOCK
     acts = ("refund_part",) * 5
 
     def judge(self, case: Case, answers: list[Any]) -> str:
@@ -169,6 +170,7 @@ class RefundInParts(Refunds):
 @race
 class RefundAgainstSpend(Refunds):
     promise = "what a refund brings back is spent at most once"
+    guard = ROW_LOCK
     acts = ("refund", "spend", "spend", "spend")
 
     def spend(self, case: Case) -> Any:
@@ -189,7 +191,6 @@ class RefundAgainstExpiry(Refunds):
     """The grant that the charge was paid from lapses while the charge is refunded."""
 
     promise = "what a refund brings back is there once: in its old grant or in a new one"
-    guard = None
     acts = ("refund", "expire", "spend")
 
     def case(self) -> Case:
@@ -213,7 +214,9 @@ class RefundAgainstExpiry(Refunds):
         spent = 2 * (answers[2] == "settled")
         left = balances.of(case["account"]).balance // CREDIT
         gone = -sum(
-            Transaction.objects.filter(account_id=case["account"], kind="expiry").values_list("amount", flat=True)
+            Transaction.objects.filter(account_id=case["account"], kind="expiry").values_list(
+                "amount", flat=True
+            )
         )
         if left + spent + gone // CREDIT != 8:
             return f"8 came in; {left} left, {spent} spent, {gone} lapsed"
@@ -245,7 +248,9 @@ class SettleAgainstExpiry(Race):
     def judge(self, case: Case, answers: list[Any]) -> str:
         making.expire_later(case["account"])
         expired = sum(
-            Transaction.objects.filter(account_id=case["account"], kind="expiry").values_list("amount", flat=True)
+            Transaction.objects.filter(account_id=case["account"], kind="expiry").values_list(
+                "amount", flat=True
+            )
         )
         if answers[0]["code"] != "settled" or answers[0]["cost"] != 4 * CREDIT or expired != -6 * CREDIT:
             return f"{answers[0]['code']} at {answers[0]['cost']}, {expired} lapsed"

@@ -12,7 +12,7 @@ _UNLOCK = """
 DO $$
 DECLARE lock record;
 BEGIN
-    FOR lock IN SELECT oid::regprocedure AS name, pg_get_functiondef(oid) AS body FROM pg_proc WHERE proname = 'ledger_lock' LOOP
+    FOR lock IN SELECT pg_get_functiondef(oid) AS body FROM pg_proc WHERE proname = 'ledger_lock' LOOP
         EXECUTE regexp_replace(lock.body, 'FOR NO KEY UPDATE|FOR UPDATE', '', 'g');
     END LOOP;
 END $$
@@ -51,7 +51,8 @@ WITHDRAWAL = Guard(
     "the lock of the balance row, also the one that looking for lapsed credits takes",
     sql=(
         *ROW_LOCK.sql,
-        "CREATE OR REPLACE FUNCTION ledger_expire(account uuid, moment timestamptz) RETURNS bigint LANGUAGE sql AS 'SELECT 0::bigint'",
+        "CREATE OR REPLACE FUNCTION ledger_expire(account uuid, moment timestamptz) RETURNS bigint"
+        " LANGUAGE sql AS 'SELECT 0::bigint'",
     ),
     patch=no_row_locks,
 )
@@ -62,7 +63,10 @@ BUSINESS_KEY = Guard(
 )
 IDEMPOTENCY = Guard(
     "the unique Idempotency-Key",
-    sql=("ALTER TABLE ledger_idempotencyrecord DROP CONSTRAINT ledger_idempotencyrecord_pkey CASCADE", _UNLOCK),
+    sql=(
+        "ALTER TABLE ledger_idempotencyrecord DROP CONSTRAINT ledger_idempotencyrecord_pkey CASCADE",
+        _UNLOCK,
+    ),
     patch=no_row_locks,
 )
 
@@ -77,4 +81,4 @@ def unique(table: str, name: str) -> str:
             DROP INDEX {name};
         END IF;
     END $$
-    """
+    """  # noqa: S608 - our own names

@@ -17,8 +17,8 @@ from billing.services.accounts import open_account
 from config.ids import new_id
 from soak import making
 from soak.making import CREDIT
-from soak.races.guards import BUSINESS_KEY, ROW_LOCK, WITHDRAWAL, Guard, no_row_locks, unique
-from soak.races.race import Case, Race, race
+from soak.races.guards import BUSINESS_KEY, ROW_LOCK, WITHDRAWAL, no_row_locks, unique
+from soak.races.race import Case, Guard, Race, race
 
 
 @race
@@ -37,7 +37,11 @@ class GrantTwice(Race):
 
     def judge(self, case: Case, answers: list[Any]) -> str:
         balance = making.standing(case["account"])[0]
-        return "" if len(set(answers)) == 1 and balance == 25 else f"{len(set(answers))} credits, balance {balance}"
+        return (
+            ""
+            if len(set(answers)) == 1 and balance == 25
+            else f"{len(set(answers))} credits, balance {balance}"
+        )
 
 
 @race
@@ -154,7 +158,11 @@ class AdjustedTwice(Race):
 
     def judge(self, case: Case, answers: list[Any]) -> str:
         standing = making.standing(case["account"])
-        return "" if standing[0] == 11 and len(set(answers)) == 2 else f"{standing}, {len(set(answers))} postings"
+        return (
+            ""
+            if standing[0] == 11 and len(set(answers)) == 2
+            else f"{standing}, {len(set(answers))} postings"
+        )
 
 
 @race
@@ -186,7 +194,9 @@ class ExtensionAgainstExpiry(Race):
         making.expire_later(case["account"])
         balance = balances.of(case["account"]).balance
         gone = making.kinds(case["account"]).get("expiry", 0)
-        return "" if (balance, gone) in ((10 * CREDIT, 0), (0, 1)) else f"balance {balance}, lapsed {gone} times"
+        return (
+            "" if (balance, gone) in ((10 * CREDIT, 0), (0, 1)) else f"balance {balance}, lapsed {gone} times"
+        )
 
 
 @race

@@ -12,8 +12,8 @@ from config.ids import new_id
 from soak import making
 from soak.crew import Me
 from soak.making import CREDIT
-from soak.races.guards import BUSINESS_KEY, ROW_LOCK, WITHDRAWAL, Guard, no_row_locks, unique
-from soak.races.race import Case, Race, race
+from soak.races.guards import BUSINESS_KEY, ROW_LOCK, WITHDRAWAL, no_row_locks, unique
+from soak.races.race import Case, Guard, Race, race
 
 NO_STATES = Guard(
     "the payment's row lock and its allowed transitions",
@@ -109,7 +109,9 @@ class RequestKeyTwice(Race):
 
         account = BillingAccount.objects.get(pk=case["account"])
         cash = Amount.parse("25", "USD")
-        return topups._intend(account, cash, Payment.Route.CHECKOUT, None, "dialog", "https://x.example/", "").pk
+        return topups._intend(
+            account, cash, Payment.Route.CHECKOUT, None, "dialog", "https://x.example/", ""
+        ).pk
 
     def judge(self, case: Case, answers: list[Any]) -> str:
         made = Payment.objects.filter(account_id=case["account"]).count()
@@ -195,7 +197,11 @@ class DisputeAgainstSpend(GoneBack):
         spent = 150 * (answers[1] == "settled")
         balance = making.standing(case["account"])[0]
         kinds = making.kinds(case["account"])
-        return "" if balance == -spent and kinds.get("dispute") == 1 else f"spent {spent}, balance {balance}, {kinds}"
+        return (
+            ""
+            if balance == -spent and kinds.get("dispute") == 1
+            else f"spent {spent}, balance {balance}, {kinds}"
+        )
 
 
 @race

@@ -66,7 +66,9 @@ RACES: Final[dict[str, type[Race]]] = {}
 
 def race(cls: type[Race]) -> type[Race]:
     """Put a race on the list, under its class's name in words."""
-    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in cls.__name__).lstrip("_")
+    name = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in cls.__name__).lstrip(
+        "_"
+    )
     RACES[name] = cls
     return cls
 
@@ -83,7 +85,8 @@ class Result:
 
 def run(crew: Crew, name: str, rounds: int, seed: int, *, stop_at_breach: bool = False) -> Result:
     """So many rounds of one race; every breach names its round, which the seed brings back."""
-    begun, breaches, done = time.monotonic(), [], 0
+    begun, done = time.monotonic(), 0
+    breaches: list[str] = []
     while done < rounds and not (stop_at_breach and breaches):
         numbers = range(done, min(done + (CONTROL_CHUNK if stop_at_breach else CHUNK), rounds))
         cases = crew.share(prepare, [name] * len(numbers))

@@ -12,8 +12,8 @@ from billing.errors import IdempotencyConflict, IdempotencyInProgress
 from billing.ledger.models import Charge, Transaction
 from soak import making
 from soak.crew import Me
-from soak.races.guards import IDEMPOTENCY, Guard, no_row_locks
-from soak.races.race import Case, Race, race
+from soak.races.guards import IDEMPOTENCY, no_row_locks
+from soak.races.race import Case, Guard, Race, race
 
 
 @race

@@ -1,0 +1,420 @@
+"""Clients and workers killed at named points and at any moment: what was promised is there once, and nothing else.
+
+A client has a list of intents, each under a key of its own, and says of each that it is done. Killed, its successor begins
+with the first intent that nobody said was done, as a service does that got no answer. A worker sweeps what is left over.
+"""
+
+import contextlib
+import os
+import random
+import signal
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from multiprocessing.connection import Connection, wait
+from typing import Any, Final
+
+from django.db import connection
+from django.utils.timezone import now
+
+from billing import outbox
+from billing.api import idempotency
+from billing.api.idempotency import Answer
+from billing.gateways.protocol import Outcome, Standing
+from billing.ledger import grants, refunds
+from billing.ledger.models import Charge
+from billing.models import OutboxMessage, Payment, WebhookInbox
+from billing.services import charges, expiry, inbox, payments
+from config.embedded.procs import dies_with_parent
+from config.ids import new_id
+from soak import books, making
+from soak.crew import FORK, Crew, settle_in
+from soak.making import CREDIT
+from soak.races.race import Guard
+from soak.storm import Told
+from soak.world import Database, World
+
+LANES: Final = 6
+PER_LANE: Final = 60
+"""Intents of a lane; a new lane with a new account follows when they are done."""
+LONGEST_LIFE: Final = 0.1  # seconds
+FOREVER: Final = float("inf")
+NOTHING_YET: Final = -1
+OWNER: Final = uuid.UUID(int=7)
+
+POINTS: Final[dict[str, tuple[str, str, str]]] = {
+    "before the commit": ("django.db.backends.postgresql.base.DatabaseWrapper", "_commit", "before"),
+    "after the commit": ("django.db.backends.postgresql.base.DatabaseWrapper", "_commit", "after"),
+    "posted, no grant yet": ("billing.ledger.grants", "create_lot", "before"),
+    "refunded, grants not restored": ("billing.ledger.refunds", "_restore_lots", "before"),
+    "credited, payment not saved": ("billing.services.payments", "_credit", "after"),
+    "effect done, event not": ("soak.kills", "event_effect", "after"),
+    "sent, message not noted": ("soak.kills", "send_message", "after"),
+}
+"""Where a process kills itself: in which function, and on which side of it."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """One thing to be done once. ``target`` is the row it is about."""
+
+    number: int
+    verb: str
+    account: uuid.UUID
+    target: uuid.UUID
+
+    @property
+    def key(self) -> str:
+        return f"soak:{self.target.hex}"
+
+
+EFFECTS: Final[dict[str, tuple[int, dict[str, int]]]] = {
+    "give": (3, {"topup": 1}),
+    "work": (-2, {"usage": 1}),
+    "adjust": (-1, {"adjustment": 1}),
+    "pay": (5, {"topup": 1}),
+    "undo": (0, {"usage": 1, "refund": 1}),
+    "event": (1, {"bonus": 1}),
+}
+"""Verb → what it does to the balance, in credits, and to the history."""
+
+
+@dataclass
+class Lane:
+    """One account and the intents for it, done in order by one process after the other."""
+
+    account: uuid.UUID
+    intents: list[Intent]
+    done: int = 0
+
+    def __post_init__(self) -> None:
+        self.victim: Victim
+
+
+@dataclass
+class Victim:
+    """A process that will be killed: at ``deadline``, unless it kills itself at a point before.
+
+    The deadline is set once it has said that it begins: what dies before has nothing to lose.
+    """
+
+    process: Any
+    pipe: Connection
+    deadline: float | None = None
+
+
+@dataclass
+class Hunt:
+    """What is going on in a run."""
+
+    database: Database
+    chance: random.Random
+    without: Guard | None
+    kills: int = 0
+    lanes: list[Lane] = field(default_factory=list)
+    finished: list[Lane] = field(default_factory=list)
+
+
+def run(
+    world: World,
+    kills: int,
+    seed: int,
+    progress: Callable[[int], None] = lambda done: None,
+    without: Guard | None = None,
+) -> Told:
+    """So many processes killed, then the books."""
+    begun = time.monotonic()
+    with world.scratch("kills") as database:
+        database.run(*(without.sql if without else ()))
+        with Crew(database, 1) as crew:
+            hunt = Hunt(database, random.Random(seed), without)  # noqa: S311
+            while hunt.kills < kills:
+                while len(hunt.lanes) < LANES:
+                    lane = crew.ask(0, plan, hunt.chance.randrange(1 << 30))
+                    lane.victim = _start(hunt, lane)
+                    hunt.lanes.append(lane)
+                _watch(hunt)
+                for lane in [
+                    lane for lane in hunt.lanes if (lane.victim.deadline or FOREVER) <= time.monotonic()
+                ]:
+                    _strike(hunt, lane)
+                progress(hunt.kills)
+            for lane in hunt.lanes:
+                _end(hunt, lane)
+                crew.ask(0, complete, lane.intents[lane.done :])
+            hunt.finished += hunt.lanes
+            breaches = crew.ask(0, judge, [(lane.account, lane.intents) for lane in hunt.finished])
+    return Told(hunt.kills, breaches, time.monotonic() - begun)
+
+
+def plan(seed: int) -> Lane:
+    """A new account, what is to be done with it, and work for a worker beside it."""
+    prepare_process()
+    chance = random.Random(seed)  # noqa: S311
+    account = making.account(500)
+    intents = []
+    for number in range(PER_LANE):
+        verb = chance.choice(list(EFFECTS))
+        target = making.payment(account, credits=5).pk if verb == "pay" else new_id()
+        intents.append(Intent(number, verb, account, target))
+    left_over(account)
+    return Lane(account, intents)
+
+
+def left_over(account: uuid.UUID) -> None:
+    """For the sweepers: holds out of time, lapsed credits, a message, an event that nobody carried out."""
+    for _ in range(5):
+        making.held(account, 1, ttl=0)
+        making.give(account, 1, expires_at=now() - timedelta(days=3))
+    OutboxMessage.objects.create(kind="soak", key=f"message:{account.hex}", payload={"account": str(account)})
+    inbox.receive(_event(f"late:{account.hex}", account))
+
+
+def _event(key: str, account: uuid.UUID) -> dict[str, Any]:
+    return {"id": key, "type": "soak", "data": {"object": {"id": key, "account": str(account)}}}
+
+
+def _watch(hunt: Hunt) -> None:
+    """Until a process says that it begins, or the time of one is over."""
+    begun: dict[Any, Victim] = {
+        lane.victim.pipe: lane.victim for lane in hunt.lanes if lane.victim.deadline is None
+    }
+    soonest = min((lane.victim.deadline or FOREVER for lane in hunt.lanes), default=FOREVER)
+    for pipe in wait(list(begun), max(0.0, min(soonest - time.monotonic(), 10.0))):
+        with contextlib.suppress(EOFError, OSError):
+            begun[pipe].pipe.recv()
+        begun[pipe].deadline = time.monotonic() + hunt.chance.uniform(0, LONGEST_LIFE)
+
+
+def _strike(hunt: Hunt, lane: Lane) -> None:
+    """Kill the process whose time is over; the next one goes on where nobody said that it was done."""
+    _end(hunt, lane)
+    if lane.done < len(lane.intents):
+        lane.victim = _start(hunt, lane)
+        return
+    hunt.lanes.remove(lane)
+    hunt.finished.append(lane)
+
+
+def _end(hunt: Hunt, lane: Lane) -> None:
+    victim = lane.victim
+    victim.process.kill()
+    victim.process.join()
+    hunt.kills += victim.process.exitcode == -signal.SIGKILL
+    lane.done = max(lane.done, _last_word(victim.pipe))
+
+
+def _start(hunt: Hunt, lane: Lane) -> Victim:
+    ours, theirs = FORK.Pipe(duplex=False)
+    point = hunt.chance.choice([None, None, *POINTS])
+    arguments = (
+        hunt.database,
+        dies_with_parent(signal.SIGKILL),
+        hunt.without,
+        lane.intents[lane.done :],
+        theirs,
+        point,
+        hunt.chance.randint(1, 12),
+        hunt.chance.random() < 0.2,
+    )
+    process = FORK.Process(target=_live, args=arguments, daemon=True)
+    process.start()
+    theirs.close()
+    return Victim(process, ours)
+
+
+def _last_word(pipe: Connection) -> int:
+    """How many intents were said to be done."""
+    done = 0
+    try:
+        while pipe.poll():
+            done = max(done, pipe.recv() + 1)
+    except (EOFError, OSError):
+        pass
+    pipe.close()
+    return done
+
+
+def _live(
+    database: Database,
+    die_too: Callable[[], None],
+    without: Guard | None,
+    intents: Sequence[Intent],
+    pipe: Connection,
+    point: str | None,
+    countdown: int,
+    sweeps: bool,
+) -> None:
+    """A victim's life: arm its end, then work until it comes."""
+    settle_in(database, die_too)
+    prepare_process()
+    if without is not None and without.patch is not None:
+        without.patch()
+    connection.ensure_connection()
+    pipe.send(NOTHING_YET)
+    if point is not None:
+        arm(point, countdown)
+    if sweeps:
+        sweep()
+    for intent in intents:
+        VERBS[intent.verb](intent)
+        pipe.send(intent.number)
+    os._exit(0)
+
+
+def prepare_process() -> None:
+    """What a killed predecessor had begun is taken over at once, not after a minute."""
+    idempotency.ABANDONED = timedelta(0)  # type: ignore[misc]
+    inbox.LEASE = outbox.LEASE = timedelta(0)  # type: ignore[misc]
+    inbox.EFFECTS["soak"] = lambda thing: event_effect(thing)
+    outbox.handles("soak")(lambda payload: send_message(payload))
+
+
+def arm(point: str, countdown: int) -> None:
+    """Have this process kill itself at a point, the so-manieth time that it comes by."""
+    from importlib import import_module
+
+    path, name, side = POINTS[point]
+    owner: Any
+    try:
+        owner = import_module(path)
+    except ModuleNotFoundError:
+        module, _, attribute = path.rpartition(".")
+        owner = getattr(import_module(module), attribute)
+    real = getattr(owner, name)
+    left = [countdown]
+
+    def armed(*arguments: Any, **options: Any) -> Any:
+        left[0] -= 1
+        if left[0] <= 0 and side == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        answer = real(*arguments, **options)
+        if left[0] <= 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return answer
+
+    setattr(owner, name, armed)
+
+
+def sweep() -> None:
+    """What a worker does all day."""
+    charges.expire_all_due()
+    expiry.expire_credits()
+    inbox.sweep(50)
+    outbox.relay(50)
+
+
+def event_effect(thing: dict[str, Any]) -> None:
+    making.give(uuid.UUID(thing["account"]), 1, source="bonus", kind="bonus", key=f"event:{thing['id']}")
+
+
+def send_message(payload: dict[str, Any]) -> None:
+    """Nothing is sent; the note that it was is what counts."""
+
+
+def give(intent: Intent) -> None:
+    making.give(intent.account, 3, key=intent.key)
+
+
+def work(intent: Intent) -> None:
+    """Authorize and settle, both under keys: what a generation service does and repeats."""
+    key = {"owner": OWNER, "hash": "h"}
+    placed = making.hold(intent.account, 3, id=intent.target, idem=f"{intent.key}:place", **key)
+    assert placed["code"] == "authorized", placed
+    ended = making.end(intent.target, "settle", 2, idem=f"{intent.key}:settle", **key)
+    assert ended["code"] == "settled", ended
+
+
+def adjust(intent: Intent) -> None:
+    grants.withdraw(
+        account_id=intent.account, micros=CREDIT, kind="adjustment", description="Adjusted", key=intent.key
+    )
+
+
+def pay(intent: Intent) -> None:
+    payment = Payment.objects.get(pk=intent.target)
+    standing = Standing(
+        outcome=Outcome.SUCCEEDED,
+        amount_minor=payment.cash_minor,
+        currency=payment.currency,
+        customer_id=payment.stripe_customer_id,
+        reference=payment.public_id,
+    )
+    payments.record(payment.pk, standing)
+
+
+def undo(intent: Intent) -> None:
+    """A charge on acceptance, refunded under a key of the API."""
+    making.hold(intent.account, 2, id=intent.target, settle_now=True)
+
+    def back() -> Answer:
+        posted = refunds.refund_charge(charge_id=intent.target, micros=None, reason="failed")
+        return Answer(200, {"id": posted.public_id})
+
+    idempotency.run_once(OWNER, intent.key, "h", back, atomic=True)
+
+
+def event(intent: Intent) -> None:
+    inbox.receive(_event(intent.key, intent.account))
+    inbox.finish(intent.key)
+
+
+VERBS: Final[dict[str, Callable[[Intent], None]]] = {
+    "give": give,
+    "work": work,
+    "adjust": adjust,
+    "pay": pay,
+    "undo": undo,
+    "event": event,
+}
+
+
+def complete(intents: Sequence[Intent]) -> None:
+    prepare_process()
+    for intent in intents:
+        VERBS[intent.verb](intent)
+
+
+def judge(lanes: Sequence[tuple[uuid.UUID, list[Intent]]]) -> list[str]:
+    """After a last sweep: every intent has had its effect once, and nothing is left lying."""
+    prepare_process()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE billing_webhookinbox SET next_attempt_at = now()")
+        cursor.execute("UPDATE billing_outboxmessage SET next_attempt_at = now()")
+    inbox.sweep(100_000)
+    outbox.relay(100_000)
+    sweep()
+    wrong = books.broken()
+    for account, intents in lanes:
+        wrong += _judge(account, intents)
+    for waiting in (
+        WebhookInbox.objects.filter(done_at__isnull=True),
+        OutboxMessage.objects.filter(sent_at__isnull=True, kind="soak"),
+        Charge.objects.filter(status="authorized"),
+    ):
+        if waiting.exists():
+            wrong.append(f"{waiting.count()} of {waiting.model.__name__} left lying")
+    return wrong
+
+
+def _judge(account: uuid.UUID, intents: Sequence[Intent]) -> list[str]:
+    """500 credits and an event's bonus at first; 5 credits had lapsed, and 5 holds ran out of time."""
+    balance = 500 + 1 + sum(EFFECTS[intent.verb][0] for intent in intents)
+    expected = {"topup": 1 + 5, "bonus": 1, "expiry": 5}
+    for intent in intents:
+        for kind, count in EFFECTS[intent.verb][1].items():
+            expected[kind] = expected.get(kind, 0) + count
+    found = making.standing(account)
+    if found != (balance, 0, balance) or making.kinds(account) != expected:
+        return [f"{account}: {found} and {making.kinds(account)} instead of {balance} and {expected}"]
+    return []
+
+
+def _forget_keys() -> None:
+    """For the control: nobody looks whether something was done before."""
+    grants._repeat = lambda key, account_id, micros: None
+
+
+NO_KEYS: Final = Guard("the business keys", sql=("DROP INDEX transaction_key_unique",), patch=_forget_keys)
