@@ -99,7 +99,9 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
     """What the billing account is called and where its receipts go."""
 
     name = forms.CharField(label="Account name", max_length=120, validators=PLAIN)
-    email = forms.EmailField(label="Billing email", max_length=254, help_text="Receipts and alerts go here.")
+    email = forms.EmailField(
+        label="Billing email", max_length=254, help_text="Receipts and news of payments go here."
+    )
 
     class Meta:
         model = BillingAccount

@@ -18,6 +18,7 @@ urlpatterns = [
     path("team/leave", team.leave, name="team_leave"),
     path("settings", settings.settings_page, name="settings"),
     path("settings/profile", settings.profile, name="settings_profile"),
+    path("settings/notices", settings.notices, name="settings_notices"),
     path("settings/account", settings.account, name="settings_account"),
     path("switch-account", switch.switch_account, name="switch_account"),
     path("invitations/<str:token>", invitation.invitation, name="invitation"),

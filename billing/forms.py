@@ -129,12 +129,13 @@ class SpendingLimitForm(forms.Form):
 
     def clean_mode(self) -> str:
         """Without a choice it stops requests: nobody who sets a limit expects less."""
-        return self.cleaned_data["mode"] or SpendingLimit.Mode.HARD
+        return str(self.cleaned_data["mode"] or SpendingLimit.Mode.HARD)
 
     @property
     def shown_mode(self) -> str:
         """The choice to show ticked: what was sent, as far as it is one."""
-        return self.data.get("mode") if self.data.get("mode") in SpendingLimit.Mode.values else "hard"
+        sent = str(self.data.get("mode"))
+        return sent if sent in SpendingLimit.Mode.values else SpendingLimit.Mode.HARD
 
 
 class LowBalanceForm(forms.Form):

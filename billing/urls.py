@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing.views import auto_recharge, credits, grants, keys, limits, statements, transactions
+from billing.views.estimator import estimator
 from billing.views.metrics import metrics
 from billing.views.overview import overview, overview_balance
 from billing.views.plan import plan
@@ -38,6 +39,7 @@ urlpatterns = [
     path("cards/saved", auto_recharge.card_saved, name="card_saved"),
     path("cards/<str:card_id>", auto_recharge.change_card, name="change_card"),
     path("pricing", pricing, name="pricing"),
+    path("pricing/estimate", estimator, name="estimator"),
     path("plan", plan, name="plan"),
     path("usage", usage, name="usage_page"),
     path("usage.csv", usage_csv, name="usage_page_csv"),

@@ -1,4 +1,4 @@
-"""The settings page: the person's own profile, the account's name and billing address."""
+"""The settings page: the person's own profile and notices, the account's name and billing address."""
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -7,6 +7,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts.current import current_account, current_membership
 from accounts.forms import AccountForm, ProfileForm
+from accounts.models import NoticeTopic
+from accounts.notices import TOPIC_SAYS, choose, wants
 from accounts.permissions import allows, require
 from accounts.requests import signed_in
 
@@ -27,6 +29,20 @@ def profile(request: HttpRequest) -> HttpResponse:
         return _page(request, profile_form=form, status=422)
     form.save()
     messages.success(request, "Profile saved.")
+    return redirect("settings")
+
+
+@require_POST
+@require("view")
+def notices(request: HttpRequest) -> HttpResponse:
+    """Which notices about the account in view the signed-in person wants by e-mail."""
+    me = current_membership(request)
+    assert me is not None
+    ticked = request.POST.getlist("topic")
+    for topic in NoticeTopic.values:
+        if wants(me, topic) != (topic in ticked):
+            choose(me.account, me, topic, topic in ticked)
+    messages.success(request, "Notices saved.")
     return redirect("settings")
 
 
@@ -56,5 +72,9 @@ def _page(
         "account_form": account_form or AccountForm(instance=current_account(request), auto_id="account_%s"),
         "account": current_account(request),
         "may_edit_account": may_edit,
+        "topics": [
+            (topic, topic.label, TOPIC_SAYS[topic], me is not None and wants(me, topic))
+            for topic in NoticeTopic
+        ],
     }
     return render(request, "accounts/settings.html", context, status=status)

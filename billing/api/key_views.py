@@ -1,13 +1,11 @@
 """Whose key is this, for the generation service before it starts work; and what each key may spend, for customers."""
 
-import uuid
-
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
+from accounts.models import ApiKey, BillingAccount
 from billing.api import answers
 from billing.api.errors_of import errors
-from accounts.models import ApiKey, BillingAccount
 from billing.api.http import ok, once
 from billing.api.schemas import KeyLimitsBody, VerifyBody
 from billing.api.security import CustomerAuth, ServiceAuth, caller
@@ -77,7 +75,9 @@ def _key(row: key_selectors.KeyRow, unit: str) -> dict[str, object]:
 
 
 def _account(request: HttpRequest) -> BillingAccount:
-    account_id: uuid.UUID | None = caller(request).account_id
+    account_id = caller(request).account_id
+    if account_id is None:
+        raise ValueError("a customer's key has an account")
     return BillingAccount.objects.get(pk=account_id)
 
 

@@ -9,17 +9,19 @@ from django.utils.timezone import now
 
 from accounts.models import BillingAccount
 from billing import charts
-from billing.ledger import balances
+from billing.ledger import balances, clock
 from billing.ledger.balances import BalanceView
 from billing.ledger.models import Charge, Grant, Transaction
 from billing.models import AutoRecharge, PaymentMethod
 from billing.money_text import money_text
-from billing.selectors import transactions, usage
+from billing.selectors import grants, low_balance, transactions, usage
+from billing.selectors.grants import SOON, Lot
 from billing.selectors.limits import chosen, meter
 from catalog import snapshot
 from catalog.pricing.units import CREDIT, Amount
 
 CHART_DAYS: Final = 30
+MOST_LOTS: Final = 4
 FAR: Final = 730
 """A balance that lasts longer than two years at today's pace is not forecast."""
 
@@ -32,6 +34,9 @@ class Standing:
     jobs: list[Charge]
     worth: Amount | None
     expiring: Grant | None
+    expiring_in: int
+    """Whole days until ``expiring`` lapses; 0 on the last one."""
+    is_low: bool
 
     @property
     def state(self) -> str:
@@ -74,24 +79,35 @@ class Overview:
     card: PaymentMethod | None
     chart: charts.Chart
     recent: list[Transaction]
+    lots: list[Lot]
     is_new: bool
+    offers_recharge: bool
+    validity_months: int | None
+
+    @property
+    def recharges(self) -> bool:
+        """Whether credits are added by themselves when the balance runs low."""
+        return self.recharge is not None and self.recharge.enabled and self.recharge.paused_at is None
 
 
 def standing(account: BillingAccount) -> Standing:
-    """Balance, holds, what the credits are worth, and the grant that lapses next within 30 days."""
+    """Balance, holds, what the credits are worth, and the grant that lapses next within 30 days.
+
+    Plan credits are no news there: they go with their cycle and come again.
+    """
     view = balances.of(account.pk)
     terms = snapshot.current().terms(account.profile)
     worth = None
     if account.unit == CREDIT and terms.credit_price is not None:
         worth = terms.cash_for(max(0, view.available))
-    soon = now() + timedelta(days=30)
+    moment = clock.now()
+    usable = Grant.objects.filter(account_id=account.pk, is_spent=False).exclude(source=Grant.Source.PLAN)
     expiring = (
-        Grant.objects.filter(account_id=account.pk, is_spent=False, expires_at__range=(now(), soon))
-        .order_by("expires_at")
-        .first()
+        usable.filter(expires_at__gt=moment, expires_at__lte=moment + SOON).order_by("expires_at").first()
     )
+    days = (expiring.expires_at - moment).days if expiring and expiring.expires_at else 0
     jobs = usage.open_jobs(account.pk) if view.held else []
-    return Standing(view, jobs, worth, expiring)
+    return Standing(view, jobs, worth, expiring, days, low_balance.is_low(account, view.balance))
 
 
 def overview(account: BillingAccount, locale: str) -> Overview:
@@ -102,6 +118,7 @@ def overview(account: BillingAccount, locale: str) -> Overview:
     used = usage.daily(account.pk, min(first_day, month_start))
     here = standing(account)
     recharge = AutoRecharge.objects.filter(pk=account.pk).first()
+    terms = snapshot.current().terms(account.profile)
     days = [first_day + timedelta(days=number) for number in range(CHART_DAYS)]
     names = snapshot.current().book(account.profile, now(), mode=account.mode).models
     by_name = {
@@ -125,6 +142,9 @@ def overview(account: BillingAccount, locale: str) -> Overview:
             ),
         ),
         recent=transactions.recent(account.pk),
+        lots=grants.lots(account.pk, MOST_LOTS),
+        offers_recharge=terms.auto_recharge is not None,
+        validity_months=terms.validity.months if terms.validity else None,
         is_new=not by_name and not usage.ever_used(account.pk),
     )
 

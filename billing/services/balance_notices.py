@@ -1,6 +1,6 @@
 """Telling customers that a balance is low, or that nothing is left: each once, until it has recovered.
 
-Low is below the mark the account chose, else its profile's (``mark_of``). An account that never had as much
+Low is below the mark the account chose, else its profile's (``usual_mark``). An account that never had as much
 as the mark is not told that it is below it, nor one that pays later. While auto-recharge is about to add
 credits by itself, nobody is told that they are low.
 """
@@ -15,15 +15,12 @@ from django.db.models import Q
 from accounts.models import BillingAccount
 from billing.ledger import balances
 from billing.models import Notice
+from billing.selectors.low_balance import usual_mark
 from billing.services import notices
 from catalog import snapshot
 from catalog.pricing.units import micros_to_text
-from catalog.terms import Terms
 
 Kind = Notice.Kind
-
-PLAN_SHARE: Final = 10
-"""A plan's credits are low below a tenth of them, where the profile says nothing else."""
 
 # What stands against what is so. ``balance`` may count credits that lapsed within the last minute.
 DUE_SQL: Final = """
@@ -60,23 +57,10 @@ class Due:
     tell_low: bool
 
 
-def mark_of(terms: Terms, plan: str = "") -> int:
-    """Below how many micros a balance is low where its account chose nothing.
-
-    The profile's auto-recharge threshold, else the floor of its low balance, else a tenth of the plan's credits.
-    """
-    if terms.auto_recharge is not None:
-        return terms.auto_recharge.threshold
-    if terms.low_balance is not None:
-        return terms.low_balance.floor
-    chosen = terms.plan(plan)
-    return chosen.credits // PLAN_SHARE if chosen else 0
-
-
 def sweep() -> int:
     """Tell every account what is new about its balance; returns how many were told."""
     usual = [
-        (terms.slug, plan, mark_of(terms, plan))
+        (terms.slug, plan, usual_mark(terms, plan))
         for terms in map(snapshot.current().terms, snapshot.current().profiles)
         for plan in ("", *(plan.slug for plan in terms.plans))
     ]

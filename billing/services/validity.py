@@ -47,7 +47,7 @@ def _clock_of(account: BillingAccount) -> datetime | None:
 
 def _set_by(payment: Payment) -> datetime | None:
     """To when a paid top-up set the clock: its transaction has noted that, exactly."""
-    posted = Transaction.objects.filter(pk=payment.transaction_id).first()
+    posted = Transaction.objects.get(pk=payment.transaction_id) if payment.transaction_id else None
     noted = posted.details.get("good_until") if posted else None
     if noted is not None:
         return datetime.fromisoformat(noted)

@@ -114,10 +114,8 @@ def limit(request: HttpRequest, key_id: str) -> HttpResponse:
     form = KeyLimitForm(request.POST or None, locale=locale)
     context = {"key": key, "row": row, "form": form, "account": account}
     if request.method == "GET":
-        set_now = {
-            "monthly": row.limit and row.limit.monthly,
-            "budget": row.limit and row.limit.budget,
-        }
+        monthly, budget = (None, None) if row.limit is None else (row.limit.monthly, row.limit.budget)
+        set_now = {"monthly": monthly, "budget": budget}
         return _action(request, "limit", context | {"values": _typed(set_now, account.unit, locale)})
     if not form.is_valid():
         return _action(request, "limit", context | {"values": request.POST})

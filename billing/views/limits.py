@@ -17,11 +17,11 @@ from accounts.requests import signed_in
 from billing.errors import InvalidRequest
 from billing.forms import LowBalanceForm, SpendingLimitForm
 from billing.ledger import balances
-from billing.models import BalanceAlert, SpendingLimit
+from billing.models import SpendingLimit
 from billing.money_text import money_text
 from billing.selectors import keys as keys_read
 from billing.selectors import limits as read
-from billing.services import balance_notices
+from billing.selectors import low_balance
 from billing.services import limits as service
 from billing.templatetags.money import locale_of
 from billing.views.htmx import htmx, wants_part
@@ -142,12 +142,11 @@ def _context(
 
 def _low_balance(request: HttpRequest, account: BillingAccount) -> dict[str, Any]:
     """The mark in force, and the account's own; none where the account pays later."""
-    if account.mode not in (BillingAccount.Mode.PREPAID, BillingAccount.Mode.SUBSCRIPTION):
+    if not low_balance.warns(account):
         return {"low_usual": None}
-    own = BalanceAlert.objects.filter(pk=account.pk).values_list("below", flat=True).first()
     return {
-        "low_usual": balance_notices.mark_of(snapshot.current().terms(account.profile), account.plan),
-        "low_value": _typed(request, account, own),
+        "low_usual": low_balance.usual_mark(snapshot.current().terms(account.profile), account.plan),
+        "low_value": _typed(request, account, low_balance.chosen_mark(account)),
     }
 
 

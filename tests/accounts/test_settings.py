@@ -1,9 +1,12 @@
 """The settings page: own profile, account name and billing address."""
 
+import re
+
 import pytest
 
 from accounts.forms import LOCALES, timezones
-from accounts.models import BillingAccount
+from accounts.models import BillingAccount, NoticeTopic
+from accounts.notices import choose, recipients, wants
 from billing.money_text import money_text
 from tests.accounts.conftest import MakeAccount, MakeUser, SignIn
 
@@ -100,3 +103,47 @@ def test_time_zones_are_places() -> None:
     assert names[0] == "UTC"
     assert {"Europe/Berlin", "America/New_York", "Asia/Tokyo"} <= set(names)
     assert not [name for name in names if name.startswith(("posix", "right", "Etc"))]
+
+
+def test_everybody_chooses_their_own_notices(
+    make_account: MakeAccount, make_user: MakeUser, sign_in: SignIn
+) -> None:
+    owner, me = make_user(), make_user()
+    account = make_account(owner=owner, viewer=me)
+    mine, theirs = (account.memberships.get(user=user) for user in (me, owner))
+    assert [wants(theirs, topic) for topic in NoticeTopic.values] == [True] * 3
+    assert [wants(mine, topic) for topic in NoticeTopic.values] == [False] * 3
+    response = sign_in(me).post("/settings/notices", {"topic": ["balance", "nonsense"]}, follow=True)
+    page = response.content.decode()
+    assert "Notices saved." in page
+    assert re.search(r'value="balance" checked', page)
+    assert not re.search(r'value="limits" checked', page)
+    assert [wants(mine, topic) for topic in NoticeTopic.values] == [False, True, False]
+    assert [wants(theirs, topic) for topic in NoticeTopic.values] == [True] * 3
+    sign_in(me).post("/settings/notices", {})
+    assert not wants(mine, "balance")
+
+
+def test_who_has_chosen_is_heeded_whatever_their_role_becomes(
+    make_account: MakeAccount, make_user: MakeUser
+) -> None:
+    owner, me = make_user("owner@example.com"), make_user("me@example.com")
+    account = make_account(owner=owner, developer=me)
+    mine = account.memberships.get(user=me)
+    assert recipients(account, "expiry") == ["owner@example.com"]
+    mine.role = "billing"
+    mine.save()
+    assert recipients(account, "expiry") == ["owner@example.com", "me@example.com"]
+    choose(account, mine, "expiry", wanted=False)
+    assert recipients(account, "expiry") == ["owner@example.com"]
+    choose(account, None, "expiry", wanted=True)
+    assert recipients(account, "expiry") == ["owner@example.com", account.email]
+    owner.is_active = False
+    owner.save()
+    assert recipients(account, "expiry") == [account.email]
+    assert recipients(account, "limits") == ["me@example.com"]
+
+
+def test_an_account_nobody_is_a_member_of_is_written_to_at_its_address(make_account: MakeAccount) -> None:
+    account = make_account()
+    assert recipients(account, "limits") == [account.email]

@@ -21,9 +21,11 @@ PROMISED = {
     ("post", "/v1/estimate"): {"cost_estimate", "range", "unit", "lines", "sufficient", "available_after"},
     ("get", "/v1/auto-recharge"): {"enabled", "threshold", "amount", "monthly_cap"},
     ("put", "/v1/auto-recharge"): {"enabled", "threshold", "amount", "monthly_cap"},
-    ("get", "/v1/spending-limit"): {"limit", "currency", "spent", "resets_at"},
-    ("put", "/v1/spending-limit"): {"limit", "currency", "spent", "resets_at"},
+    ("get", "/v1/spending-limit"): {"limit", "mode", "currency", "spent", "resets_at"},
+    ("put", "/v1/spending-limit"): {"limit", "mode", "currency", "spent", "resets_at"},
     ("post", "/v1/topups"): {"checkout_url"},
+    ("get", "/v1/balance/changes"): {"unit", "opening", "closing", "change", "sums", "largest"},
+    ("get", "/v1/statements"): {"data", "next_cursor"},
     ("get", "/v1/charges"): {"data", "next_cursor"},
     ("get", "/v1/charges/{charge_id}"): {"id", "status", "unit", "metadata", "hold"},
     ("post", "/v1/charges"): {
@@ -33,6 +35,10 @@ PROMISED = {
     ("post", "/v1/charges/{charge_id}/settle"): {"status", "metadata", "returned", "balance", "available"},
     ("post", "/v1/charges/{charge_id}/void"): {"status"},
     ("post", "/v1/charges/{charge_id}/refund"): {"status"},
+    ("get", "/v1/keys"): {"data", "next_cursor"},
+    ("put", "/v1/keys/{key_id}/limit"): {
+        "id", "monthly_limit", "total_budget", "spent_this_month", "spent_in_all", "resets_at",
+    },
     ("post", "/v1/keys/verify"): {"valid", "account", "plan", "mode"},
     ("get", "/api/credits/balance"): {"balance"},
     ("get", "/api/subscription"): {"plan", "status", "creditsRemaining", "currentPeriodEnd"},
@@ -41,6 +47,10 @@ PROMISED = {
 }  # fmt: skip
 """The contract's endpoints and the fields of their answers."""
 
+FILES = {
+    ("get", "/v1/statements/{month}.csv"): "text/csv",
+    ("get", "/v1/statements/{month}.pdf"): "application/pdf",
+}
 EXACT = {path for _, path in PROMISED if path.startswith("/api/")}
 BODIES = {
     "/v1/estimate": {"model", "operation", "parameters"},
@@ -57,7 +67,8 @@ BODIES = {
 
 
 def properties(schema: dict[str, object]) -> set[str]:
-    name = str(schema["$ref"]).rpartition("/")[2]
+    first: dict[str, object] = next(iter(schema.get("anyOf", [schema])))  # type: ignore[call-overload]
+    name = str(first["$ref"]).rpartition("/")[2]
     return set(document()["components"]["schemas"][name]["properties"])
 
 
@@ -66,7 +77,7 @@ def test_it_is_openapi_3_1() -> None:
 
 
 def test_every_promised_endpoint_is_there_and_no_other() -> None:
-    assert {(method, path) for path, method, _ in operations(document())} == set(PROMISED)
+    assert {(method, path) for path, method, _ in operations(document())} == set(PROMISED) | set(FILES)
 
 
 @pytest.mark.parametrize(("method", "path"), PROMISED, ids=[f"{m} {p}" for m, p in PROMISED])
@@ -167,3 +178,9 @@ def test_the_page_loads_nothing_from_elsewhere(db: None) -> None:
     assert not page.inline
     assert "default-src 'self'" in response["Content-Security-Policy"]
     assert not response.cookies
+
+
+@pytest.mark.parametrize(("method", "path"), FILES)
+def test_files_have_their_own_content_type(method: str, path: str) -> None:
+    responses = document()["paths"][path][method]["responses"]
+    assert list(responses["200"]["content"]) == [FILES[method, path]]

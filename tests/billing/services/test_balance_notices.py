@@ -10,6 +10,7 @@ from accounts.models import BillingAccount
 from billing import outbox
 from billing.ledger import grants, holds
 from billing.models import AutoRecharge, Notice
+from billing.selectors.low_balance import usual_mark
 from billing.services import balance_notices, limits
 from billing.services.accounts import open_account
 from catalog import snapshot
@@ -150,4 +151,4 @@ def test_who_has_used_nothing_yet_and_who_pays_later_is_not_told(ads: None) -> N
 def test_the_mark_of_each_profile(ads: None, profile: str, plan: str, mark: int) -> None:
     call_command("load_profile", profile, verbosity=0)
     snapshot.refresh()
-    assert balance_notices.mark_of(snapshot.current().terms(profile), plan) == mark * CREDIT
+    assert usual_mark(snapshot.current().terms(profile), plan) == mark * CREDIT
