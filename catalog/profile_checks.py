@@ -8,6 +8,7 @@ from catalog.pricing.units import CREDIT
 from catalog.problems import Problems
 from catalog.profile_file import ProfileFile
 from catalog.resolve import ListedItem, Resolver
+from catalog.terms_checks import check_terms
 from catalog.toml_lines import Path
 
 Lists = dict[str, list[ListedItem]]
@@ -25,6 +26,7 @@ def check(file: ProfileFile, resolver: Resolver, lists: Lists, problems: Problem
         lambda: _items(lists, problems),
         lambda: _balance_gates(file, problems),
         lambda: _names(file, lists, problems),
+        lambda: check_terms(file.terms, problems),
     ]
     for rule in rules:
         rule()
@@ -45,6 +47,9 @@ def _doubles(file: ProfileFile, problems: Problems) -> None:
             problems.add((section, number), f"{ids[number]!r} is declared twice.")
     for number in _repeated([entry.rank for entry in file.plan]):
         problems.add(("plan", number, "rank"), f"another plan has rank {file.plan[number].rank} too.")
+    counting = [entry.counts or number for number, entry in enumerate(file.parameter)]
+    for number in _repeated(counting):
+        problems.add(("parameter", number, "counts"), f"another parameter counts {counting[number]} too.")
     for number, pipeline in enumerate(file.pipeline):
         for place in _repeated([phase.id for phase in pipeline.phases]):
             problems.add(
@@ -139,6 +144,12 @@ def _requirements(file: ProfileFile, lists: Lists, problems: Problems) -> None:
             if variant.requires and variant.requires not in plans:
                 path = (*listed.path, "variants", place, "requires")
                 problems.add(path, _no_plan(variant.requires, plans))
+    for number, pipeline in enumerate(file.pipeline):
+        for at, phase in enumerate(pipeline.phases):
+            for place, entry in enumerate(phase.variants):
+                if entry.requires and entry.requires not in plans:
+                    path = ("pipeline", number, "phases", at, "variants", place, "requires")
+                    problems.add(path, _no_plan(entry.requires, plans))
 
 
 def _no_plan(name: str, plans: Iterable[str]) -> str:

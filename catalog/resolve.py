@@ -4,7 +4,7 @@ A price names parameters, modifiers and a pipeline that are declared once in the
 part of the item itself, so that a stored price needs nothing but itself to be computed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
@@ -126,8 +126,13 @@ class Resolver:
         ways = [priced or bool(entry.variants), entry.free, entry.derived, entry.pipeline is not None]
         if sum(ways) == 0:
             self._problems.add(path, "has no price: give price, variants, free, derived or pipeline.")
-        if entry.price == 0:
+        if entry.price == 0 or (entry.price is None and entry.high == 0):
             self._problems.add((*path, "price"), "is 0; what costs nothing says free = true.")
+        for number, variant in enumerate(entry.variants):
+            if (variant.high if variant.price is None else variant.price) == 0:
+                self._problems.add(
+                    (*path, "variants", number), "is 0; what costs nothing is an operation with free = true."
+                )
         if sum(ways) > 1:
             self._problems.add(
                 path, "is priced in more than one way: price/variants, free, derived, pipeline."
@@ -156,7 +161,10 @@ class Resolver:
                 (*path, "derived"), f"price list {price_list.id!r} has no markup and round_to."
             )
             return None
-        return derived_rate(model.provider_cost, price_list.markup, price_list.round_to)
+        rate = derived_rate(model.provider_cost, price_list.markup, price_list.round_to)
+        if rate == 0:
+            self._problems.add((*path, "derived"), f"{model.id}'s provider_cost gives a rate of 0.")
+        return rate
 
     def _rate(
         self, entry: RateEntry, operation: OperationEntry | None, path: Path
@@ -210,6 +218,8 @@ class Resolver:
         chosen = []
         for number, name in enumerate(entry.modifiers):
             modifier = self._modifiers.get(name)
+            if name in entry.modifiers[:number]:
+                self._problems.add((*path, "modifiers", number), f"{name!r} would change the price twice.")
             if modifier is None:
                 self._problems.add((*path, "modifiers", number), _missing("modifier", name, self._modifiers))
                 continue
@@ -241,11 +251,24 @@ class Resolver:
                 self._problems.add(path, f"there is no [[parameter]] named {name!r}.{hint}")
                 continue
             specs.append(self._narrowed(spec, entry.limits.get(name), (*path, "limits", name)))
-        for name in (*counted, *rate.times):
-            if name in self._parameters and self._parameters[name].type not in {"integer", "number"}:
-                self._problems.add(path, f"{name} multiplies the price and must be an integer or a number.")
+        self._check_counted([*counted, *rate.times], {spec.name: spec for spec in specs}, path)
         self._check_conditions(rate, path)
         return tuple(specs)
+
+    def _check_counted(self, names: list[str], specs: Mapping[str, ParameterSpec], path: Path) -> None:
+        """What multiplies a price is a number, once, and never 0: a request for none would be free."""
+        for name in dict.fromkeys(names):
+            spec = specs.get(name)
+            if spec is None:
+                continue
+            if spec.type not in {"integer", "number"}:
+                self._problems.add(path, f"{name} multiplies the price and must be an integer or a number.")
+            elif spec.min is None or spec.min <= 0:
+                self._problems.add(
+                    path, f"{name} multiplies the price and needs a min above 0: none would be free."
+                )
+            if names.count(name) > 1:
+                self._problems.add((*path, "times"), f"{name} would multiply the price twice.")
 
     def _narrowed(self, spec: ParameterSpec, limit: LimitEntry | None, path: Path) -> ParameterSpec:
         if limit is None:
@@ -257,7 +280,7 @@ class Resolver:
             choices=limit.choices or spec.choices,
             min=spec.min if limit.min is None else limit.min,
             max=spec.max if limit.max is None else limit.max,
-            default=spec.default if limit.default is None else limit.default,
+            default=spec.default if limit.default is None else _default(limit.default, spec),
         )
         if narrowed.type == "choice" and limit.default is None and narrowed.default not in narrowed.choices:
             narrowed = replace(narrowed, default=None)
@@ -343,6 +366,10 @@ def _parameter(entry: Parameter) -> ParameterSpec:
 
 def _whole(value: Scalar | None) -> Scalar | None:
     return int(value) if isinstance(value, Decimal) and value == value.to_integral_value() else value
+
+
+def _default(value: Scalar, spec: ParameterSpec) -> Scalar:
+    return (_whole(value) or value) if spec.type == "integer" else value
 
 
 def _when(conditions: Conditions) -> When:

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -111,18 +111,30 @@ class PriceBook:
         return item
 
     def repriced(self, item: CompiledItem, price: Decimal) -> CompiledItem:
-        """The same item at an account's committed unit price; modifiers and gates stay."""
+        """The same item at an account's committed unit price: for every variant, with its modifiers and gates.
+
+        What is free stays free, and what no variant offers stays refused.
+        """
+        rate = item.spec.rate
+        if rate.price == 0 and not rate.variants:
+            return item
         key = ((item.spec.model, item.spec.operation), price)
         found = self._repriced.get(key)
         if found is None:
-            rate = Rate(
-                price=price,
-                per=item.spec.rate.per,
-                times=item.spec.rate.times,
-                modifiers=item.spec.rate.modifiers,
+            committed = replace(
+                rate,
+                price=None if rate.price is None else price,
+                low=None,
+                high=None,
+                approximate=False,
+                variants=tuple(
+                    replace(variant, price=price, low=None, high=None, approximate=False)
+                    for variant in rate.variants
+                ),
             )
-            spec = _with_rate(item.spec, rate)
-            found = self._repriced[key] = CompiledItem(spec, _ranks(self.info.plans), self.info.balance_tiers)
+            found = self._repriced[key] = CompiledItem(
+                replace(item.spec, rate=committed), _ranks(self.info.plans), self.info.balance_tiers
+            )
         return found
 
     def _missing(self, model: str, operation: str) -> NotOffered:
@@ -173,11 +185,8 @@ def book_problems(info: BookInfo, specs: list[Item]) -> list[str]:
         (s.model, s.operation): [(p.uses.model, p.uses.operation) for p in s.phases if p.uses] for s in specs
     }
     for spec in specs:
-        named = [
-            spec.requires,
-            *(v.requires for v in spec.rate.variants),
-            *(m.requires for m in spec.rate.modifiers),
-        ]
+        rates = [spec.rate, *(phase.rate for phase in spec.phases if phase.rate is not None)]
+        named = [spec.requires, *(name for rate in rates for name in _required(rate))]
         problems += [
             f"{spec.label} requires the plan {n!r}, which is missing." for n in named if n and n not in plans
         ]
@@ -187,6 +196,10 @@ def book_problems(info: BookInfo, specs: list[Item]) -> list[str]:
         if reaches((spec.model, spec.operation), uses):
             problems.append(f"{spec.label} is composed of itself.")
     return problems
+
+
+def _required(rate: Rate) -> list[str]:
+    return [*(variant.requires for variant in rate.variants), *(change.requires for change in rate.modifiers)]
 
 
 def reaches(start: Key, uses: Mapping[Key, list[Key]]) -> bool:
@@ -201,13 +214,6 @@ def reaches(start: Key, uses: Mapping[Key, list[Key]]) -> bool:
             seen.add(key)
             todo += uses.get(key, ())
     return False
-
-
-def _with_rate(spec: Item, rate: Rate) -> Item:
-    return Item(
-        **{name: getattr(spec, name) for name in Item.__dataclass_fields__ if name not in {"rate", "phases"}},
-        rate=rate,
-    )
 
 
 def _ranks(plans: tuple[PlanTier, ...]) -> dict[str, PlanTier]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from catalog.pricing import pipelines
 from catalog.pricing.book import CompiledItem, PriceBook, build_book
 from catalog.pricing.parameters import Values
-from catalog.pricing.rates import Priced
+from catalog.pricing.rates import Priced, higher
 from catalog.pricing.rounding import EXACT, to_micros
 from catalog.pricing.types import Discount, Line, PlanTier, Quote
 from catalog.pricing.units import micros_to_decimal
@@ -98,8 +98,7 @@ def _quote(
         part = parts[0]
         lines: tuple[Line, ...] = (part.line,)
         micros, low, high, approximate = part.line.micros, part.low, part.high, part.approximate
-        if part.tier is not None and (tier is None or part.tier.rank > tier.rank):
-            tier = part.tier
+        tier = higher(tier, part.tier)
     else:
         lines = tuple(part.line for part in parts)
         micros, low, high = (
@@ -108,6 +107,8 @@ def _quote(
             sum(p.high for p in parts),
         )
         approximate = any(part.approximate for part in parts)
+        for part in parts:
+            tier = higher(tier, part.tier)
     for offer in discounts:
         if offer.percent:
             line = _off(micros, offer)

@@ -184,6 +184,40 @@ def test_a_committed_price_replaces_the_listed_one_and_keeps_modifiers() -> None
     assert micros_to_text(quote.micros) == "7"
 
 
+def test_a_committed_price_opens_no_variant_that_is_closed_and_leaves_free_things_free() -> None:
+    """It holds for every variant; the plan a variant needs, and what no variant offers, stay as they are."""
+    premium = PlanTier(slug="premium", name="Premium", rank=2)
+    large = Variant(when={"resolution": ("4K",)}, price=Decimal(9), requires="premium")
+    listed = book(
+        item(Rate(variants=(Variant(when={"resolution": ("1K",)}, price=Decimal(5)), large))),
+        item(Rate(price=Decimal(0)), operation="preview", operation_name="Preview"),
+        plans=(premium,),
+    )
+    offers = [Discount(label="Agreed", price=Decimal(3))]
+    quote = estimate(listed, "m", "generate", {"resolution": "4K"}, discounts=offers)
+    assert (quote.micros, quote.gate.plan_tier) == (3_000_000, "premium")
+    with pytest.raises(NotOffered):
+        estimate(listed, "m", "generate", {"resolution": "2K"}, discounts=offers)
+    assert estimate(listed, "m", "preview", {}, discounts=offers).micros == 0
+
+
+def test_a_phase_s_own_variant_may_need_a_plan() -> None:
+    plans = tuple(PlanTier(slug=slug, name=slug, rank=rank) for rank, slug in enumerate(("basic", "top")))
+    hero = Rate(
+        price=Decimal(20),
+        variants=(Variant(when={"resolution": ("4K",)}, price=Decimal(60), requires="top"),),
+    )
+    phases = (
+        Phase(id="hero", name="Hero", rate=hero, parameters=(SIZE,)),
+        Phase(id="fee", name="Fee", rate=Rate(price=Decimal(1))),
+    )
+    site = book(item(Rate(), phases=phases, parameters=(SIZE,)), plans=plans)
+    assert estimate(site, "m", "generate", {}).gate.plan_tier is None
+    assert estimate(site, "m", "generate", {"resolution": "4K"}).gate.plan_tier == "top"
+    with pytest.raises(InvalidBook, match="requires the plan 'top', which is missing"):
+        book(item(Rate(), phases=phases, parameters=(SIZE,)))
+
+
 def test_an_offer_for_other_models_changes_nothing() -> None:
     offer = Discount(label="Agreed", percent=Decimal(50), models=frozenset({"other"}))
     assert (
