@@ -1,5 +1,6 @@
 -- wrk script: authorizes on random accounts, and settles every hold it was given, in turn.
 -- Arguments after "--": the service key, the file with one customer key per line, how many of them to use.
+dofile("benchmarks/result.lua")
 local threads = 0
 MODEL = os.getenv("BENCH_MODEL")
 
@@ -36,10 +37,4 @@ function response(status, headers, body)
         refused = refused + 1
         if refused == 1 then io.stderr:write(status .. " " .. body .. "\n") end
     end
-end
-
-function done(summary, latency, requests)
-    io.write(string.format('RESULT {"requests":%d,"micros":%d,"p50":%d,"p99":%d,"errors":%d}\n', summary.requests,
-        summary.duration, latency:percentile(50), latency:percentile(99),
-        summary.errors.status + summary.errors.read + summary.errors.timeout + summary.errors.connect))
 end
