@@ -34,6 +34,7 @@ NAV: tuple[tuple[str, tuple[NavItem, ...]], ...] = (
             NavItem("transactions", "Transactions", "receipt-percent"),
             NavItem("usage_page", "Usage", "chart-bar"),
             NavItem("statements", "Statements", "document-check"),
+            NavItem("invoices", "Invoices", "document-text", serves=plans.pays_later),
             NavItem("pricing", "Pricing", "tag"),
             NavItem("plan", "Plan", "rectangle-stack", serves=plans.has_choice),
         ),

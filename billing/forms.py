@@ -199,3 +199,12 @@ class ChangesForm(forms.Form):
         if "since" in clean and "until" in clean and clean["since"] >= clean["until"]:
             self.add_error("until", "Choose a time after the first one.")
         return clean
+
+
+class WayToPayForm(forms.Form):
+    """Another way to pay; pay-per-use asks for its monthly limit."""
+
+    def __init__(self, data: Any = None, *, locale: str, asks_limit: bool) -> None:
+        super().__init__(data)
+        if asks_limit:
+            self.fields["limit"] = AmountField(locale=locale)

@@ -2,7 +2,17 @@
 
 from django.urls import path
 
-from billing.views import auto_recharge, credits, grants, keys, limits, statements, transactions
+from billing.views import (
+    auto_recharge,
+    credits,
+    grants,
+    invoices,
+    keys,
+    limits,
+    plan_changes,
+    statements,
+    transactions,
+)
 from billing.views.estimator import estimator
 from billing.views.metrics import metrics
 from billing.views.overview import overview, overview_balance
@@ -41,6 +51,13 @@ urlpatterns = [
     path("pricing", pricing, name="pricing"),
     path("pricing/estimate", estimator, name="estimator"),
     path("plan", plan, name="plan"),
+    path("plan/take/<slug:plan>", plan_changes.take, name="plan_take"),
+    path("plan/cancel", plan_changes.cancel, name="plan_cancel"),
+    path("plan/undo", plan_changes.undo, name="plan_undo"),
+    path("plan/pay/<slug:mode>", plan_changes.pay_by, name="plan_pay"),
+    path("invoices", invoices.invoices, name="invoices"),
+    path("invoices/<str:invoice_id>", invoices.invoice, name="invoices_one"),
+    path("invoices/<str:invoice_id>/pdf", invoices.invoice_pdf_file, name="invoices_pdf"),
     path("usage", usage, name="usage_page"),
     path("usage.csv", usage_csv, name="usage_page_csv"),
     path("statements", statements.statements, name="statements"),

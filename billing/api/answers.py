@@ -145,6 +145,18 @@ class Balance(Answer):
     subscription: PlanStanding | None
 
 
+class BalanceAsOf(Answer):
+    """What the account had at an instant, that one included; ``transactions`` is how many it had had by then."""
+
+    account: AccountId
+    unit: Unit
+    as_of: Moment
+    balance: Amount
+    held: Amount
+    available: Amount
+    transactions: int
+
+
 class Transaction(Answer):
     """One line of the history; ``amount`` is signed."""
 
@@ -165,6 +177,51 @@ class Usage(Answer):
 
     data: list[Transaction]
     next_cursor: str | None
+
+
+class ChangeSum(Answer):
+    """What transactions of one type (and model) came to."""
+
+    type: Type
+    model: str | None
+    transactions: int
+    amount: Amount
+
+
+class BalanceChanges(Answer):
+    """From ``opening`` over ``sums`` to ``closing``; ``largest`` are the ten largest movements between them."""
+
+    account: AccountId
+    unit: Unit
+    opening: BalanceAsOf
+    closing: BalanceAsOf
+    change: Amount
+    transactions: int
+    sums: list[ChangeSum]
+    largest: list[Transaction]
+
+
+class Statement(Answer):
+    """A month. ``pending`` until it is signed, soon after its end; ``preview`` while it runs."""
+
+    month: Annotated[str, Field(pattern="^[0-9]{4}-[0-9]{2}$")]
+    state: Literal["final", "preview", "pending"]
+    unit: Unit
+    opening_balance: Amount | None
+    closing_balance: Amount | None
+    transactions: int | None
+    head: str | None
+    key: str | None
+    signature: str | None
+    csv: str | None
+    pdf: str | None
+
+
+class Statements(Answer):
+    """Every month, newest first."""
+
+    data: list[Statement]
+    next_cursor: None
 
 
 class UsageSum(Answer):
@@ -345,3 +402,47 @@ class LimitCentsSet(Answer):
 
     limitCents: int  # noqa: N815 - the published name
     updated: Literal[True]
+
+
+InvoiceId = Annotated[str, Field(pattern="^inv_[0-9a-f]{32}$")]
+
+
+class Invoice(Answer):
+    """Work had on credit: ``total`` in the account's unit, ``amount_due`` in cash, rounded to its smallest coin."""
+
+    id: InvoiceId
+    number: str
+    status: Literal["open", "paid", "void"]
+    period_start: Moment
+    period_end: Moment
+    unit: Unit
+    total: Amount
+    currency: str
+    amount_due: Amount
+    issued_at: Moment
+    due_at: Moment
+    paid_at: Moment | None
+    overdue: bool
+
+
+class InvoiceLine(Answer):
+    """A model's operation, or without a model what was set against the work."""
+
+    description: str
+    model: str | None
+    operation: str | None
+    quantity: int | None
+    amount: Amount
+
+
+class InvoiceWithLines(Invoice):
+    """An invoice and the lines that add up to its total."""
+
+    lines: list[InvoiceLine]
+
+
+class Invoices(Answer):
+    """A page of invoices, newest first."""
+
+    data: list[Invoice]
+    next_cursor: str | None

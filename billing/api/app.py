@@ -11,6 +11,8 @@ from billing.api import (
     account_views,
     charge_views,
     credits_views,
+    history_views,
+    invoice_views,
     key_views,
     price_views,
     problems,
@@ -55,7 +57,9 @@ api: Final = NinjaAPI(
 problems.install(api)
 api.add_router("/v1", account_views.router)
 api.add_router("/v1", usage_views.router)
+api.add_router("/v1", history_views.router)
 api.add_router("/v1", price_views.router)
 api.add_router("/v1", charge_views.router)
 api.add_router("/v1", key_views.router)
+api.add_router("/v1", invoice_views.router)
 api.add_router("/api", credits_views.router)

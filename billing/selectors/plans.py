@@ -75,6 +75,15 @@ def has_choice(profile: str) -> bool:
     return bool(terms.plans) or len(terms.modes) > 1
 
 
+def pays_later(profile: str) -> bool:
+    """Whether accounts of this profile may have work on credit, and so invoices."""
+    try:
+        modes = snapshot.current().terms(profile).modes
+    except snapshot.UnknownProfile:
+        return False
+    return "metered" in modes or "postpaid" in modes
+
+
 def of(account: BillingAccount, locale: str) -> PlanPage:
     """The page for this account. A plan that is no longer offered is shown only to who has it."""
     terms = snapshot.current().terms(account.profile)

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from accounts.models import BillingAccount, User
 from billing.errors import InvalidRequest, InvalidState
-from billing.ledger import balances, clock, key_limits, units
+from billing.ledger import balances, clock, grants, key_limits, units
 from billing.ledger.models import Balance, Charge, Transaction
 from billing.models import (
     AutoRecharge,
@@ -61,11 +61,10 @@ def switch(account_id: uuid.UUID, asked: Asked) -> ModeChange | None:
     if asked.id is not None and (first := ModeChange.objects.filter(pk=asked.id).first()) is not None:
         return first
     terms = snapshot.current().terms(account.profile)
-    if asked.mode not in terms.modes:
-        raise InvalidRequest(f"{terms.name} has no mode {asked.mode!r}; it has {', '.join(terms.modes)}.")
+    known_mode(terms, asked.mode)
     if account.mode == asked.mode:
         return None
-    _refuse(account, terms, asked)
+    refuse(account, terms, asked)
     change = ModeChange(
         id=asked.id or new_id(), account=account, from_mode=account.mode, to_mode=asked.mode, from_unit=account.unit,
         to_unit=terms.unit_for(asked.mode), by=asked.by, reason=asked.reason.strip()[:200], at=clock.now(),
@@ -78,8 +77,14 @@ def switch(account_id: uuid.UUID, asked: Asked) -> ModeChange | None:
     return change
 
 
-def _refuse(account: BillingAccount, terms: Terms, asked: Asked) -> None:
-    """What has to be done first, said before anything is changed."""
+def known_mode(terms: Terms, mode: str) -> None:
+    """Raises InvalidRequest for a way to pay that the profile does not have."""
+    if mode not in terms.modes:
+        raise InvalidRequest(f"{terms.name} has no mode {mode!r}; it has {', '.join(terms.modes)}.")
+
+
+def refuse(account: BillingAccount, terms: Terms, asked: Asked) -> None:
+    """Raises InvalidState with what has to be done first, before anything is changed."""
     if account.status != BillingAccount.Status.ACTIVE:
         raise InvalidState("This account is closed.")
     if terms.unit_for(asked.mode) != account.unit:
@@ -95,7 +100,7 @@ def _refuse(account: BillingAccount, terms: Terms, asked: Asked) -> None:
             "Pay-per-use needs a spending limit.", [{"field": "limit", "message": "is required"}]
         )
     if asked.mode == Mode.SUBSCRIPTION:
-        _plan_to_return_to(account, terms)
+        plan_to_return_to(account, terms)
 
 
 def _refuse_work_under_way(account: BillingAccount) -> None:
@@ -143,6 +148,12 @@ def _leave(account: BillingAccount, change: ModeChange, asked: Asked) -> None:
 
 def _change_unit(account: BillingAccount, change: ModeChange) -> None:
     """Through an empty balance into the other unit, and what was set aside in that one comes back."""
+    owed = -balances.of(account.pk).balance
+    if owed > 0:
+        grants.add(
+            account_id=account.pk, micros=owed, source="admin", kind="adjustment", key=f"waived:{change.pk.hex}",
+            description="Less than the smallest coin: not invoiced",
+        )  # fmt: skip
     put_by = units.set_aside(
         account.pk, description=f"Set aside while the account is counted in {_counted(change.to_unit)}",
         key=f"set_aside:{change.pk.hex}",
@@ -155,15 +166,23 @@ def _change_unit(account: BillingAccount, change: ModeChange) -> None:
     for api_key_id in key_limits.of(account.pk):
         key_limits.set_limit(api_key_id=api_key_id, account_id=account.pk, monthly=None, budget=None)
     units.change(account.pk, change.to_unit)
-    last = (
-        ModeChange.objects.filter(account=account, from_unit=change.to_unit).exclude(to_unit=change.to_unit)
-        .order_by("-at").first()
-    )  # fmt: skip
+    last = last_left(account, change.to_unit)
     if last is not None and last.set_aside_id is not None:
         units.bring_back(
             Transaction.objects.get(pk=last.set_aside_id), description="What was set aside is back",
-            key=f"brought_back:{last.pk.hex}",
+            key=back_key(last),
         )  # fmt: skip
+
+
+def last_left(account: BillingAccount, unit: str) -> ModeChange | None:
+    """The last change that took the account out of this unit."""
+    left = ModeChange.objects.filter(account=account, from_unit=unit).exclude(to_unit=unit)
+    return left.order_by("-at", "-id").first()
+
+
+def back_key(change: ModeChange) -> str:
+    """The business key under which what a change set aside comes back."""
+    return f"brought_back:{change.pk.hex}"
 
 
 def _enter(account: BillingAccount, terms: Terms, change: ModeChange, asked: Asked) -> None:
@@ -193,7 +212,7 @@ def _rest_plan(account: BillingAccount, asked: Asked) -> None:
     set_plan(account, "")
 
 
-def _plan_to_return_to(account: BillingAccount, terms: Terms) -> str | None:
+def plan_to_return_to(account: BillingAccount, terms: Terms) -> str | None:
     """The plan that rests, while its period lasts; else the default one if it costs nothing; None: no plan then.
 
     Raises InvalidState where the account has more API keys than that plan has slots.
@@ -210,7 +229,7 @@ def _plan_to_return_to(account: BillingAccount, terms: Terms) -> str | None:
 
 
 def _wake_plan(account: BillingAccount, terms: Terms, asked: Asked) -> None:
-    slug = _plan_to_return_to(account, terms)
+    slug = plan_to_return_to(account, terms)
     resting = subscriptions.live(account.pk)
     if resting is not None and resting.plan == slug:
         resting.status = Status.ACTIVE

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 from accounts.current import current_account
 from accounts.permissions import require
 from billing.ledger import balances
-from billing.selectors import keys
+from billing.selectors import invoices, keys, plan_comparison, subscriptions
 from billing.selectors import plans as read
 from billing.templatetags.money import locale_of
 
@@ -22,6 +22,9 @@ def plan(request: HttpRequest) -> HttpResponse:
         "page": read.of(account, locale_of(request)),
         "standing": balances.of(account.pk),
         "slots": keys.slots(account),
+        "comparison": plan_comparison.of(account.profile, locale_of(request), account),
+        "running": subscriptions.of(account),
+        "overdue": invoices.overdue(account),
         "support": settings.SUPPORT_EMAIL,
     }
     return render(request, "billing/plan.html", context)
