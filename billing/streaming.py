@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 
 
 def csv_download(request: HttpRequest, lines: Iterator[str], filename: str) -> StreamingHttpResponse:
@@ -21,3 +21,11 @@ async def _in_threads(lines: Iterator[str]) -> AsyncIterator[str]:
     fetch = sync_to_async(lambda: next(lines, None))
     while (line := await fetch()) is not None:
         yield line
+
+
+def pdf_download(content: bytes, filename: str) -> HttpResponse:
+    """A PDF file to save."""
+    response = HttpResponse(content, content_type="application/pdf")
+    response["Content-Disposition"] = f'attachment; filename="{filename}"'
+    response["Cache-Control"] = "no-store"
+    return response

@@ -10,11 +10,13 @@ from ninja import Query, Router
 from accounts.models import BillingAccount
 from billing.api import answers
 from billing.api.errors_of import errors
+from billing.api.history_views import known_by
 from billing.api.http import key_header, ok, once
-from billing.api.schemas import AutoRechargeBody, SpendingLimitBody, TopupBody, UsageQuery
+from billing.api.schemas import AutoRechargeBody, BalanceQuery, SpendingLimitBody, TopupBody, UsageQuery
 from billing.api.security import CustomerAuth, caller
 from billing.ledger import balances, clock
 from billing.selectors import api as selectors
+from billing.selectors import api_history, as_of
 from billing.selectors.limits import chosen
 from billing.services import auto_recharge, limits, topups
 from catalog import snapshot
@@ -23,10 +25,19 @@ from catalog.pricing.units import Amount
 router = Router(auth=CustomerAuth(), tags=["Account"])
 
 
-@router.get("/balance", response={200: answers.Balance, **errors()}, summary="Balance")
-def balance(request: HttpRequest) -> HttpResponse:
-    """What the account has, what of it is set aside, and the terms it is used under."""
+@router.get(
+    "/balance", response={200: answers.Balance | answers.BalanceAsOf, **errors(422)}, summary="Balance"
+)
+def balance(request: HttpRequest, query: Query[BalanceQuery]) -> HttpResponse:
+    """What the account has, what of it is set aside, and the terms it is used under.
+
+    With `as_of`, what it had at that instant: `account`, `unit`, `as_of`, `balance`, `held`, `available`, `transactions`.
+    """
     identity = caller(request)
+    if query.as_of is not None:
+        known_by("as_of", query.as_of, clock.now())
+        account_id = _account_id(request)
+        return ok(api_history.as_of_body(account_id, as_of.standing(account_id, query.as_of)))
     terms = snapshot.current().terms(identity.profile)
     return ok(selectors.balance_body(selectors.standing(_account_id(request)), identity, terms))
 

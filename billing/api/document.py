@@ -184,7 +184,7 @@ def _schema(response: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _fields(whole: Mapping[str, Any], schema: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    schema = _resolved(whole, schema or {})
+    schema = _resolved(whole, next(iter((schema or {}).get("anyOf", [schema or {}]))))
     needed = schema.get("required", [])
     return [
         {"name": name, "type": _type(whole, field), "required": name in needed}

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
 from billing.api import idempotency
@@ -79,6 +79,8 @@ def enclosed(view: View, known: Callable[[HttpRequest], Collection[str]]) -> Vie
         if head and isinstance(response, HttpResponse):
             response["Content-Length"] = str(len(response.content))
             response.content = b""
+        elif head and isinstance(response, StreamingHttpResponse):
+            response.streaming_content = ()
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         return response
 

@@ -256,6 +256,23 @@ class UsageQuery(Paging):
     to: Instant | None = None
 
 
+class BalanceQuery(BaseModel):
+    """Of when; left out: now."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    as_of: Instant | None = None
+
+
+class ChangesQuery(BaseModel):
+    """Between when and when; ``to`` left out: now."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    from_: Annotated[Instant, Field(alias="from")]
+    to: Instant | None = None
+
+
 class ChargesQuery(Paging):
     """Which charges."""
 

@@ -1,6 +1,7 @@
 """Monthly statements: which there are, what a month comes to, its transactions as they are hashed."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ FORMAT: Final = "1"
 BATCH: Final = 2_000
 NOTHING: Final = bytes(32)
 """The hash before an account's first transaction."""
+
+_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+_EDGES: Final = ("0000", "9999")
 
 SUMS_SQL: Final = """
 SELECT kind, model, sum(count)::bigint, sum(amount)::bigint FROM ledger_days(%s, %s, %s) GROUP BY 1, 2 ORDER BY 1, 4, 2
@@ -65,6 +69,13 @@ class Month:
         if self.statement is None:
             return "pending"
         return "final" if self.statement.is_final else "preview"
+
+
+def month_named(text: str) -> date | None:
+    """The first day of the month that ``2026-10`` names."""
+    return (
+        date(int(text[:4]), int(text[5:]), 1) if _MONTH.fullmatch(text) and text[:4] not in _EDGES else None
+    )
 
 
 def following(month: date) -> date:

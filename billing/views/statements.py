@@ -1,8 +1,7 @@
 """Monthly statements and their files, the keys that sign them, and the balance between two instants."""
 
-import re
-from datetime import date, datetime
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -19,9 +18,7 @@ from billing.models import Statement
 from billing.selectors import as_of
 from billing.selectors import statements as read
 from billing.services import signing
-from billing.streaming import csv_download
-
-_MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+from billing.streaming import csv_download, pdf_download
 
 
 @require_GET
@@ -79,21 +76,8 @@ def balance_changes(request: HttpRequest) -> HttpResponse:
     return render(request, "billing/balance_changes.html", context)
 
 
-def pdf_download(content: bytes, filename: str) -> HttpResponse:
-    """A PDF file to save."""
-    response = HttpResponse(content, content_type="application/pdf")
-    response["Content-Disposition"] = f'attachment; filename="{filename}"'
-    response["Cache-Control"] = "no-store"
-    return response
-
-
-def month_named(text: str) -> date | None:
-    """The first day of the month that ``2026-10`` names."""
-    return date(int(text[:4]), int(text[5:]), 1) if _MONTH.fullmatch(text) and text[:4] != "0000" else None
-
-
 def _statement(request: HttpRequest, text: str) -> Statement:
-    month = month_named(text)
+    month = read.month_named(text)
     found = read.one(current_account(request), month, clock.now()) if month else None
     if found is None:
         raise Http404("No such statement")
