@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import ViewOnly
 from accounts.models import User
+from billing.admin.standing import StandingActions
 from billing.errors import Refusal
 from billing.ledger.models import Balance, Charge, Grant, Transaction
 from billing.services.adjustments import adjust
@@ -43,15 +44,15 @@ class AdjustmentForm(forms.Form):
 
 
 @admin.register(Balance)
-class BalanceAdmin(ViewOnly, ModelAdmin):
-    """What each account has. The one thing to do here is an adjustment."""
+class BalanceAdmin(StandingActions, ViewOnly, ModelAdmin):
+    """What each account has, and what staff may decide about it: an adjustment, its plan, how it pays, what it may owe."""
 
     list_display = ("account", "unit", "balance_text", "held_text", "next_expiry", "is_open")
     list_filter = ("unit", "is_open")
     search_fields = ("account__name", "account__email")
     list_select_related = ("account",)
     show_full_result_count = False
-    actions_detail = ("adjust_balance",)
+    actions_detail = ("adjust_balance", "change_plan", "change_mode", "decide_credit_limit")
 
     @admin.display(description="balance", ordering="balance")
     def balance_text(self, row: Balance) -> str:

@@ -29,6 +29,7 @@ def open_account(
         if (own := BillingAccount.objects.filter(opened_for=user).first()) is not None:
             return own
     terms = _terms(profile)
+    signs_up = user is not None and plan is None
     mode, plan = _checked(terms, mode, plan)
     pays_later = mode in ("metered", "postpaid")
     account = BillingAccount.objects.create(
@@ -47,7 +48,7 @@ def open_account(
     if not pays_later:
         _welcome(account, terms)
         if plan:
-            subscriptions.start(account.pk, plan, trial=user is not None)
+            subscriptions.start(account.pk, plan, trial=signs_up)
             account.refresh_from_db()
     return account
 

@@ -55,6 +55,15 @@ UNFOLD: dict[str, Any] = {
                 ],
             },
             {
+                "title": "Plans and credit",
+                "items": [
+                    _page("Subscriptions", "event_repeat", "billing_subscription"),
+                    _page("Invoices", "request_quote", "billing_invoice"),
+                    _page("Credit limits", "credit_score", "billing_creditlimitdecision"),
+                    _page("Changes of mode", "swap_horiz", "billing_modechange"),
+                ],
+            },
+            {
                 "title": "Payments",
                 "items": [
                     _page("Payments", "payments", "billing_payment"),
@@ -72,6 +81,7 @@ UNFOLD: dict[str, Any] = {
                     _page("Plans", "workspaces", "catalog_plan"),
                     _page("Models", "smart_toy", "catalog_aimodel"),
                     _page("Price books", "menu_book", "catalog_pricebook"),
+                    _page("Price notices", "campaign", "billing_pricenotice"),
                     _page("Offers", "percent", "billing_offer"),
                     _page("Price locks", "lock_clock", "billing_pricelock"),
                 ],
