@@ -1,5 +1,5 @@
 """The admin of the billing side; Django finds it here."""
 
-from billing.admin import delivery, invoices, ledger, offers, payments, price_books, subscriptions
+from billing.admin import books, delivery, invoices, ledger, limits, offers, payments, price_books, subscriptions
 
-__all__ = ["delivery", "invoices", "ledger", "offers", "payments", "price_books", "subscriptions"]
+__all__ = ["books", "delivery", "invoices", "ledger", "limits", "offers", "payments", "price_books", "subscriptions"]

@@ -52,6 +52,8 @@ UNFOLD: dict[str, Any] = {
                     _page("Transactions", "receipt_long", "ledger_transaction"),
                     _page("Charges", "image", "ledger_charge"),
                     _page("Grants", "redeem", "ledger_grant"),
+                    _page("Looks at the books", "fact_check", "billing_reconciliationrun"),
+                    _page("Statements", "verified", "billing_statement"),
                 ],
             },
             {
@@ -61,6 +63,14 @@ UNFOLD: dict[str, Any] = {
                     _page("Invoices", "request_quote", "billing_invoice"),
                     _page("Credit limits", "credit_score", "billing_creditlimitdecision"),
                     _page("Changes of mode", "swap_horiz", "billing_modechange"),
+                ],
+            },
+            {
+                "title": "Limits and notices",
+                "items": [
+                    _page("Spending limits", "speed", "billing_spendinglimit"),
+                    _page("Key limits", "key_vertical", "ledger_keylimit"),
+                    _page("Notices", "notifications", "billing_notice"),
                 ],
             },
             {
