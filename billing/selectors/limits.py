@@ -65,6 +65,11 @@ class MonthLimit:
         return max(0, (self.limit or 0) - self.spent)
 
     @property
+    def over(self) -> int:
+        """How far the month is past a limit that only alerts."""
+        return max(0, self.spent - (self.limit or 0))
+
+    @property
     def suggested(self) -> int | None:
         """Half as much again as last month; None without use then, or where this month has passed it."""
         proposed = whole_units_up(self.last_spent * 3 // 2)

@@ -10,8 +10,12 @@ from django.test import Client
 from django.utils.timezone import now
 
 from accounts.models import BillingAccount, Role, User
+from accounts.notices import recipients
+from billing import tasks
 from billing.ledger import balances, grants, holds
 from billing.ledger.models import Charge
+from billing.selectors import low_balance
+from billing.services import limit_notices
 from billing.services.accounts import open_account
 from catalog import snapshot
 from tests.billing.views.conftest import CREDIT, SignIn, work
@@ -251,3 +255,68 @@ def test_the_month_is_utc_whatever_the_viewer_s_zone(browser: Client, account: B
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL ledger.now = %s", [datetime(2027, 3, 31, 20, tzinfo=UTC).isoformat()])
     assert "Spent in March" in words(page(browser))
+
+
+def test_a_limit_that_only_alerts_is_set_said_and_shown(browser: Client, account: BillingAccount) -> None:
+    work(account, 30)
+    response = browser.post("/limits", {"limit": "20", "mode": "alert"}, follow=True)
+    assert response.status_code == 200, "nothing stops, so nothing is asked"
+    text = words(response.content.decode())
+    assert "You are told at 20 credits a month; nothing is stopped." in text
+    assert "Alert only" in text
+    assert "10 credits past it" in text
+    assert "Requests go on past 20 credits as before" in text
+    assert limit_of(account) is None
+    work(account, 5)
+    asked = browser.post("/limits", {"limit": "20", "mode": "hard"})
+    assert asked.status_code == 422, "to stop at once is asked"
+    assert re.search(r'value="hard" checked', asked.content.decode())
+
+
+def test_pay_per_use_is_offered_no_mere_alert(metered: BillingAccount, sign_in: SignIn) -> None:
+    browser = sign_in(metered, Role.OWNER)
+    assert 'value="alert"' not in page(browser)
+    refused = browser.post("/limits", {"limit": "60", "mode": "alert"})
+    assert refused.status_code == 422
+    assert "this account pays per use" in refused.content.decode()
+    assert limit_of(metered) == 50 * CREDIT
+
+
+def test_the_ticks_show_when_they_were_told(browser: Client, account: BillingAccount) -> None:
+    browser.post("/limits", {"limit": "20"})
+    work(account, 10)
+    tasks.sweep_notices()
+    text = words(page(browser))
+    assert re.search(r"50 % sent \w+ \d+, \d\d:\d\d ?80 % not reached ?100 % not reached", text)
+    limit_notices.stopped(account.pk, 15 * CREDIT)
+    assert re.search(r"Refused first request \w+ \d+", words(page(browser)))
+
+
+def test_recipients_are_chosen_here(browser: Client, account: BillingAccount) -> None:
+    owner = account.memberships.get()
+    assert re.search(rf'value="{owner.pk}" checked', page(browser))
+    assert 'value="account"' in page(browser)
+    browser.post("/limits/recipients", {"reader": ["account", "999"]})
+    assert recipients(account, "limits") == ["pay@northwind.example"]
+    assert recipients(account, "balance") == [owner.user.email], "another topic is another choice"
+    browser.post("/limits/recipients", {})
+    assert recipients(account, "limits") == []
+
+
+def test_the_mark_of_a_low_balance_is_set_and_given_back(browser: Client, account: BillingAccount) -> None:
+    assert 'placeholder="20"' in page(browser)
+    browser.post("/limits/low-balance", {"below": "12.5"})
+    assert low_balance.chosen_mark(account) == 12_500_000
+    assert 'name="below" value="12.5"' in page(browser)
+    wrong = browser.post("/limits/low-balance", {"below": "abc"})
+    assert wrong.status_code == 422
+    assert 'id="id_below_error"' in wrong.content.decode()
+    browser.post("/limits/low-balance", {"below": ""})
+    assert low_balance.chosen_mark(account) is None
+
+
+@pytest.mark.parametrize("path", ["/limits/recipients", "/limits/low-balance"])
+def test_others_choose_neither(account: BillingAccount, sign_in: SignIn, path: str) -> None:
+    browser = sign_in(account, Role.DEVELOPER)
+    assert browser.post(path, {"below": "1", "reader": "account"}).status_code == 403
+    assert "Save recipients" not in page(browser)

@@ -1,0 +1,124 @@
+"""Limits and notices in the admin, for themselves and on the page of the account they belong to. Customers set them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin, TabularInline
+
+from accounts.admin import BillingAccountAdmin, ViewOnly
+from accounts.models import ApiKey, NoticeChoice
+from billing.ledger.models import KeyLimit
+from billing.models import BalanceAlert, Notice, SpendingLimit
+from catalog.pricing.units import micros_to_text
+
+
+def _text(micros: int | None) -> str:
+    return "–" if micros is None else micros_to_text(micros)
+
+
+class SpendingLimitInline(ViewOnly, TabularInline):
+    """The limit as it was chosen; a hard one counts as it is on the balance."""
+
+    model = SpendingLimit
+    fields = ("mode", "amount_text", "updated_by", "updated_at")
+    readonly_fields = fields
+
+    @admin.display(description="a month")
+    def amount_text(self, row: SpendingLimit) -> str:
+        return micros_to_text(row.amount)
+
+
+class BalanceAlertInline(ViewOnly, TabularInline):
+    model = BalanceAlert
+    fields = ("below_text", "updated_at")
+    readonly_fields = fields
+
+    @admin.display(description="low below")
+    def below_text(self, row: BalanceAlert) -> str:
+        return micros_to_text(row.below)
+
+
+class NoticeChoiceInline(ViewOnly, TabularInline):
+    model = NoticeChoice
+    fields = ("topic", "membership", "wanted", "updated_at")
+    readonly_fields = fields
+
+
+class NoticeInline(ViewOnly, TabularInline):
+    """What the account was told last."""
+
+    model = Notice
+    fields = ("created_at", "kind", "subject", "recipients", "ended_at")
+    readonly_fields = fields
+    max_num = 20
+    show_change_link = True
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        """Only the rows that can still matter: a year's notices would bury the page."""
+        return super().get_queryset(request).filter(ended_at=None)
+
+
+BillingAccountAdmin.inlines = (
+    *BillingAccountAdmin.inlines,
+    SpendingLimitInline,
+    BalanceAlertInline,
+    NoticeChoiceInline,
+    NoticeInline,
+)
+
+
+@admin.register(SpendingLimit)
+class SpendingLimitAdmin(ViewOnly, ModelAdmin):
+    """Monthly limits as customers chose them."""
+
+    list_display = ("account", "mode", "amount_text", "updated_by", "updated_at")
+    list_filter = ("mode",)
+    list_select_related = ("account", "updated_by")
+    search_fields = ("account__name", "account__email")
+
+    @admin.display(description="a month", ordering="amount")
+    def amount_text(self, row: SpendingLimit) -> str:
+        return f"{micros_to_text(row.amount)} {row.account.unit}"
+
+
+@admin.register(KeyLimit)
+class KeyLimitAdmin(ViewOnly, ModelAdmin):
+    """What single API keys may spend, as authorize counts it."""
+
+    list_display = ("key", "month", "monthly_text", "in_month", "budget_text", "in_all")
+    search_fields = ("=api_key_id", "=account_id")
+    search_help_text = "The id of the key or of its account"
+    ordering = ("api_key_id",)
+
+    @admin.display(description="API key")
+    def key(self, row: KeyLimit) -> str:
+        key = ApiKey.objects.select_related("account").filter(pk=row.api_key_id).first()
+        return str(row.api_key_id) if key is None else f"{key.account} · {key}"
+
+    @admin.display(description="most a month")
+    def monthly_text(self, row: KeyLimit) -> str:
+        return _text(row.monthly)
+
+    @admin.display(description="spent in the month")
+    def in_month(self, row: KeyLimit) -> str:
+        return _text(row.month_accepted)
+
+    @admin.display(description="most in all")
+    def budget_text(self, row: KeyLimit) -> str:
+        return _text(row.budget)
+
+    @admin.display(description="spent in all")
+    def in_all(self, row: KeyLimit) -> str:
+        return _text(row.accepted)
+
+
+@admin.register(Notice)
+class NoticeAdmin(ViewOnly, ModelAdmin):
+    """What customers were told, and who was written to."""
+
+    list_display = ("created_at", "account", "kind", "subject", "recipients", "ended_at")
+    list_filter = ("kind", ("ended_at", admin.EmptyFieldListFilter))
+    list_select_related = ("account",)
+    search_fields = ("account__name", "account__email", "subject")
+    show_full_result_count = False
