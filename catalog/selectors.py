@@ -111,11 +111,19 @@ def _models(books: list[PriceBook], view: _View) -> list[Document]:
         for (slug, _), item in book.items.items():
             if not view.shows(item.spec.requires):
                 continue
-            model = models.setdefault(
-                slug, {"id": slug, "name": item.spec.model_name, "tier": item.spec.tier, "operations": []}
-            )
+            model = models.setdefault(slug, _model(item.spec))
             model["operations"].append(_operation(book, item, view))
     return list(models.values())
+
+
+def _model(spec: Item) -> Document:
+    return {
+        "id": spec.model,
+        "name": spec.model_name,
+        "description": spec.description,
+        "tier": spec.tier,
+        "operations": [],
+    }
 
 
 def _operation(book: PriceBook, item: CompiledItem, view: _View) -> Document:
@@ -318,7 +326,12 @@ def _monthly_limit(spec: Item, view: _View) -> Document | None:
         for plan in view.terms.plans
         if spec.monthly_limit in plan.monthly_limits
     }
-    return {"name": spec.monthly_limit, "plans": plans}
+    names = {plan.slug: plan.name for plan in view.terms.plans}
+    if view.plan is not None:
+        text = f"{plans[view.plan.slug]} a month" if view.plan.slug in plans else ""
+    else:
+        text = ", ".join(f"{most} a month with {names[slug]}" for slug, most in plans.items())
+    return {"name": spec.monthly_limit, "plans": plans, "text": text}
 
 
 def _available_from(item: CompiledItem) -> str | None:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from django.db import connection
 
 from accounts.keys import digest, well_formed
+from accounts.models import BillingAccount
 
 _COLUMNS: Final = """
 SELECT k.id, k.kind, a.id, a.profile, a.plan, a.mode, a.unit, a.name,
@@ -104,6 +105,26 @@ def by_key(text: str) -> Identity | None:
 def by_account(account_id: uuid.UUID) -> Identity | None:
     """The account itself, as the generation service may name it; None where there is no open one."""
     return _find(account_id, BY_ACCOUNT_SQL)
+
+
+def of_account(account: BillingAccount) -> Identity:
+    """A signed-in member's account, as pricing knows it."""
+    return Identity(
+        None,
+        "account",
+        account.pk,
+        account.profile,
+        account.plan,
+        account.mode,
+        account.unit,
+        account.name,
+        0,
+    )
+
+
+def anybody(profile: str, mode: str, unit: str) -> Identity:
+    """Nobody in particular, who would pay by this profile's price list for a mode."""
+    return Identity(None, "visitor", None, profile, "", mode, unit, "", 0)
 
 
 def _find(handle: bytes | uuid.UUID, sql: str) -> Identity | None:

@@ -1,10 +1,19 @@
 """Prices as the page lays them out: models in rows, operations in columns, a table per price list."""
 
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any, Final
 
+from django.utils.timezone import now
+
+from accounts.models import BillingAccount
+from billing.models import PriceLock
+from billing.selectors.offers import Agreed, AgreedOffer
+from catalog import snapshot
 from catalog.pricing.errors import InvalidAmount
-from catalog.pricing.units import parse_micros
+from catalog.pricing.rounding import to_micros
+from catalog.pricing.units import decimal_to_text, parse_micros
 
 MOST_COLUMNS: Final = 6
 """With more operations than this only those that several models share get columns; the rest is listed."""
@@ -29,6 +38,31 @@ class Cell:
     available_from: int | None
     confirmation: bool
     options: tuple["Option", ...]
+    list_micros: int | None = None
+    monthly: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedPrice:
+    """An offer in a line: its name, what it takes off or fixes, what it covers, and its time."""
+
+    name: str
+    figures: str
+    covers: str
+    since: datetime
+    until: datetime | None
+    tiers: tuple[str, ...]
+    quantity: int
+    is_committed: bool
+    is_planned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AgreedPrices:
+    """What was agreed with an account and counts or will: offers, and the version it keeps."""
+
+    offers: tuple[AgreedPrice, ...]
+    lock: PriceLock | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +77,14 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    """``slug`` and ``operation`` are what the estimator is asked with; ``description`` says what a model makes."""
+
     model: str
     tier: str
     cells: tuple[Cell | None, ...]
+    slug: str = ""
+    operation: str = ""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +122,43 @@ def tables(
     return found
 
 
+def agreed_prices(agreed: Agreed, account: BillingAccount) -> AgreedPrices | None:
+    """What the page says of an account's agreements; None where there are none."""
+    moment = now()
+    shown = tuple(
+        _agreed_price(offer, moment) for offer in agreed.offers if offer.row.status(moment) != "ended"
+    )
+    book = snapshot.current().book(account.profile, moment, account.mode)
+    lock = agreed.lock(book, moment)
+    return AgreedPrices(shown, lock) if shown or lock is not None else None
+
+
+def _agreed_price(offer: AgreedOffer, moment: datetime) -> AgreedPrice:
+    row = offer.row
+    tier = row.tier(offer.quantity(max(moment, row.starts_at)))
+    figures = "from the first tier on"
+    if tier is not None:
+        percent, price = tier
+        figures = f"{decimal_to_text(percent)}% off" if price is None else f"{decimal_to_text(price)} each"
+    covers = ", ".join([*row.only_models, *row.only_operations]) or "everything"
+    return AgreedPrice(
+        name=row.name,
+        figures=figures,
+        covers=covers,
+        since=row.starts_at,
+        until=row.last_moment(),
+        tiers=tuple(_tier_text(entry) for entry in row.tiers),
+        quantity=offer.quantity(moment),
+        is_committed=row.committed is not None,
+        is_planned=row.status(moment) == "planned",
+    )
+
+
+def _tier_text(tier: dict[str, Any]) -> str:
+    figure = f"{tier['price']} each" if "price" in tier else f"{tier['percent']}% off"
+    return f"{figure} above {tier['above']:,}" if tier["above"] else figure
+
+
 def _narrowed(models: list[Document], price_list: str, word: str, operation: str) -> list[Document]:
     narrowed = []
     for model in models:
@@ -112,7 +188,9 @@ def _tables(models: list[Document], shared: dict[str, str], title: str) -> list[
     for model in models:
         rest = [offer for offer in model["operations"] if offer["operation"] not in columns]
         if rest:
-            rows = tuple(Row(offer["name"], "", (_cell(offer),)) for offer in rest)
+            rows = tuple(
+                Row(offer["name"], "", (_cell(offer),), model["id"], offer["operation"]) for offer in rest
+            )
             tables.append(PriceTable(model["name"], unit, (), rows))
     return tables
 
@@ -135,7 +213,7 @@ def _row(model: Document, columns: tuple[str, ...]) -> Row:
     offers = {offer["operation"]: offer for offer in model["operations"]}
     cells = tuple(_cell(offers[slug]) if slug in offers else None for slug in columns)
     tier = "" if model["tier"] == model["id"] else model["tier"] or ""
-    return Row(model["name"], tier, cells)
+    return Row(model["name"], tier, cells, model["id"], description=model["description"])
 
 
 def _cell(offer: Document) -> Cell:
@@ -154,6 +232,8 @@ def _cell(offer: Document) -> Cell:
         available_from=_micros(offer["available_from"]),
         confirmation=offer["confirmation"],
         options=tuple(_option(option) for option in offer["modifiers"]),
+        list_micros=_micros(offer.get("list_price")),
+        monthly=(offer["monthly_limit"] or {}).get("text", ""),
     )
 
 
@@ -188,9 +268,10 @@ def _when(when: Document) -> str:
 
 
 def _micros(text: str | None) -> int | None:
+    """A price in micros; one that is finer is shown to the nearest micro."""
     if text is None:
         return None
     try:
         return parse_micros(text)
     except InvalidAmount:
-        return None
+        return to_micros(Decimal(text))

@@ -29,7 +29,7 @@ def estimate(customer: Identity, wanted: Wanted, at: datetime | None = None) -> 
     return {
         **quotes.estimate_body(priced),
         "requires_confirmation": priced.quote.requires_confirmation,
-        "sufficient": state["open"] and _covers(standing, priced),
+        "sufficient": state["open"] and covers(standing, priced),
         "available_after": micros_to_text(standing.available - priced.quote.micros),
         "closed": state["reason"],
         "gate": state,
@@ -60,7 +60,8 @@ def book_body(priced: Priced) -> dict[str, Any]:
     }
 
 
-def _covers(standing: BalanceView, priced: Priced) -> bool:
+def covers(standing: BalanceView, priced: Priced) -> bool:
+    """Whether balance and spending limit are enough for it now."""
     cost = priced.quote.micros
     within = standing.spend_limit is None or standing.spent + cost <= standing.spend_limit
     return within and standing.available >= cost
