@@ -20,6 +20,7 @@ class Change:
     where: str
     old: Any = None
     new: Any = None
+    path: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if self.kind == "added":
@@ -45,7 +46,7 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: tuple[str
         elif isinstance(value, Mapping) and isinstance(old[key], Mapping):
             yield from _differences(old[key], value, where)
         elif value != old[key]:
-            yield Change("changed", " ".join(where), old[key], value)
+            yield Change("changed", " ".join(where), old[key], value, where)
     for key, value in old.items():
         if key not in new:
             yield from _one_sided("removed", value, (*path, key))
@@ -58,9 +59,9 @@ def _one_sided(kind: Literal["added", "removed"], value: Any, where: tuple[str, 
         for key, part in value.items():
             yield from _one_sided(kind, part, (*where, key))
     elif kind == "added":
-        yield Change(kind, " ".join(where), new=value)
+        yield Change(kind, " ".join(where), new=value, path=where)
     else:
-        yield Change(kind, " ".join(where), old=value)
+        yield Change(kind, " ".join(where), old=value, path=where)
 
 
 def brief(value: Any) -> str:

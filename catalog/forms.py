@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from pydantic import TypeAdapter
 from pydantic import ValidationError as Invalid
 from unfold.widgets import (
     UnfoldAdminIntegerFieldWidget,
@@ -19,6 +20,7 @@ from catalog.pricing.errors import InvalidAmount
 from catalog.pricing.units import micros_to_text, parse_micros
 from catalog.store import item_of, plan_document, terms_of
 from catalog.terms import PlanEntry, Settings
+from catalog.values import Slug
 
 # Settings shown as fields of their own: form field -> path in the settings document.
 FIELDS: dict[str, tuple[str, ...]] = {
@@ -189,6 +191,22 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
             except Invalid as error:
                 raise ValidationError([_sentence(fault) for fault in error.errors()]) from error
         return cleaned
+
+
+class RowForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A model or an operation; its slug is spelt as in a profile file, for callers send it."""
+
+    def clean_slug(self) -> str:
+        slug = str(self.cleaned_data["slug"])
+        try:
+            return _SLUG.validate_python(slug)
+        except Invalid as error:
+            raise ValidationError(
+                "Lower-case letters and digits with single hyphens: seedream-4-5."
+            ) from error
+
+
+_SLUG: TypeAdapter[str] = TypeAdapter(Slug)
 
 
 def _sentence(fault: Any) -> str:

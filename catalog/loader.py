@@ -79,13 +79,18 @@ def read(path: Path) -> LoadedProfile:
     except OSError as error:
         reason = f"cannot be read: {error.strerror or error}."
         raise InvalidProfile(path.name, [Problem(None, "file", reason)]) from error
+    return read_bytes(data, path.name)
+
+
+def read_bytes(data: bytes, name: str) -> LoadedProfile:
+    """The profile these bytes of a file describe. Raises InvalidProfile with every mistake and its line."""
     if len(data) > _TOO_LARGE:
-        raise InvalidProfile(path.name, [Problem(None, "file", "is larger than 4 MB.")])
+        raise InvalidProfile(name, [Problem(None, "file", "is larger than 4 MB.")])
     try:
-        return parse(data.decode("utf-8-sig"), path.name)
+        return parse(data.decode("utf-8-sig"), name)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise InvalidProfile(path.name, [Problem(line, "file", "is not UTF-8 text.")]) from error
+        raise InvalidProfile(name, [Problem(line, "file", "is not UTF-8 text.")]) from error
 
 
 def parse(text: str, name: str) -> LoadedProfile:

@@ -107,6 +107,7 @@ class Resolver:
             operation=operation.id,
             model_name=model.name,
             operation_name=operation.name,
+            description=model.description,
             tier=model.tier,
             rate=rate,
             phases=self._phases(entry, path),
@@ -369,7 +370,8 @@ def _whole(value: Scalar | None) -> Scalar | None:
 
 
 def _default(value: Scalar, spec: ParameterSpec) -> Scalar:
-    return (_whole(value) or value) if spec.type == "integer" else value
+    whole = _whole(value) if spec.type == "integer" else None
+    return value if whole is None else whole
 
 
 def _when(conditions: Conditions) -> When:

@@ -39,7 +39,8 @@ def _revived_phase(phase: Phase) -> Phase:
 def _revived(spec: ParameterSpec) -> ParameterSpec:
     """A numeric default is a number again; JSON kept it as text to keep it exact."""
     if spec.type in _NUMERIC and isinstance(spec.default, str):
-        return replace(spec, default=Decimal(spec.default))
+        number = Decimal(spec.default)
+        return replace(spec, default=int(number) if spec.type == "integer" else number)
     return spec
 
 

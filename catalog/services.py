@@ -9,13 +9,13 @@ from decimal import Decimal
 
 from django.db import transaction
 
-from catalog import snapshot
-from catalog.differences import Change, differences, file_document, stored_document
+from catalog import drafts, price_csv, snapshot
+from catalog.differences import Change, book_document, differences, file_document, stored_document
 from catalog.loader import LoadedProfile
 from catalog.models import AIModel, Operation, Plan, Price, PriceBook, PriceList, Profile
 from catalog.profile_file import PriceListEntry
 from catalog.resolve import ListedItem, derived_rate
-from catalog.store import price_row
+from catalog.store import price_document, price_row
 from catalog.versions import CannotPublish, empty_draft, latest, new_draft, publish
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "pending_changes",
     "publish",
     "rederive",
+    "store_prices",
     "store_profile",
 ]
 
@@ -79,6 +80,33 @@ def store_profile(
     return Stored(tuple(changes), tuple(published))
 
 
+def store_prices(
+    price_list: PriceList,
+    data: bytes,
+    *,
+    complete: bool = False,
+    effective_at: datetime | None = None,
+    dry_run: bool = False,
+) -> Stored:
+    """Publish the prices of a CSV file as a new version, where they are other prices; all or nothing.
+
+    Raises InvalidPrices with every mistake, CannotPublish.
+    """
+    with transaction.atomic():
+        before = book_document(latest(price_list))
+        draft = new_draft(price_list, note="Loaded from a CSV file")
+        wanted = price_csv.read(draft, data, complete=complete)
+        after = {".".join(key): price_document(entry.item, entry.cost) for key, entry in wanted.items()}
+        slug = price_list.slug
+        changes = tuple(differences({"price": {slug: before}}, {"price": {slug: after}}))
+        if dry_run or not changes:
+            draft.prices.all().delete()
+            draft.delete()
+            return Stored(changes, ())
+        drafts.store(draft, wanted)
+        return Stored(changes, (publish(draft, effective_at=effective_at),))
+
+
 def make_default(profile_slug: str) -> None:
     """Make this the profile of accounts that sign up. Raises Profile.DoesNotExist."""
     with transaction.atomic():
@@ -118,6 +146,8 @@ def _derive(book: PriceBook, price_list: PriceList) -> None:
             raise CannotPublish(f"{price.model} has no provider cost to derive a rate from.")
         price.provider_cost = cost
         price.amount = derived_rate(cost, price_list.markup, price_list.round_to)
+        if price.amount == 0:
+            raise CannotPublish(f"{price.model}'s cost gives a rate of 0; nothing is free by derivation.")
         price.save()
 
 

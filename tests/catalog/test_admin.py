@@ -1,5 +1,6 @@
 """Staff in the admin: terms are edited through checked fields, published prices are read."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from django.utils.timezone import now
 
 from accounts.models import User
 from catalog import loader, services, snapshot
-from catalog.models import AIModel, Plan, PriceBook, Profile
+from catalog.models import AIModel, Plan, PriceBook, PriceList, Profile
 from catalog.pricing.engine import estimate
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +122,28 @@ def test_a_new_provider_cost_publishes_derived_rates(staff: Client) -> None:
     assert estimate(book, "midjourney-v7", "generate", {}).micros == 360_000
 
 
+def test_a_provider_cost_that_cannot_be_followed_stays_as_it_was(staff: Client) -> None:
+    stored("toon")
+    model = AIModel.objects.get(profile="toon", slug="midjourney-v7")
+    services.new_draft(PriceList.objects.get(slug="metered"))
+    url = reverse("admin:catalog_aimodel_change", args=[model.pk])
+    page = staff.post(url, {**form_values(staff, url), "provider_cost": "0.2", "name": "MJ 7"}, follow=True)
+    assert "has an open draft; publish or delete it first." in page.content.decode()
+    model.refresh_from_db()
+    assert (model.name, model.provider_cost) == ("MJ 7", Decimal("0.18"))
+
+
+def test_a_model_is_added_with_a_slug_that_stays(staff: Client) -> None:
+    stored("toon")
+    url = reverse("admin:catalog_aimodel_add")
+    values = {"profile": "toon", "slug": "Flux_3", "name": "Flux 3", "position": "0", "active": "on"}
+    assert "Lower-case letters" in str(staff.post(url, values).context["adminform"].form.errors)
+    assert staff.post(url, {**values, "slug": "flux-3"}).status_code == 302
+    model = AIModel.objects.get(slug="flux-3")
+    page = staff.get(reverse("admin:catalog_aimodel_change", args=[model.pk]))
+    assert 'name="slug"' not in page.content.decode()
+
+
 def test_a_published_book_opens_for_reading_only(staff: Client) -> None:
     stored("ads")
     book = PriceBook.objects.get(price_list__profile="ads")
@@ -129,17 +152,39 @@ def test_a_published_book_opens_for_reading_only(staff: Client) -> None:
     assert staff.post(url, {"note": "edited"}).status_code == 403
 
 
-def test_a_draft_is_opened_edited_and_published(staff: Client) -> None:
+def test_a_draft_is_opened_and_deleted(staff: Client) -> None:
     stored("ads")
     book = PriceBook.objects.get(price_list__profile="ads")
     changelist = reverse("admin:catalog_pricebook_changelist")
-    staff.post(changelist, {"action": "draft_from_this", "_selected_action": str(book.pk)})
+    for _ in range(2):
+        sent = {"action": "draft_from_this", "_selected_action": str(book.pk)}
+        page = staff.post(changelist, sent, follow=True)
+    assert "has an open draft; publish or delete it first." in page.content.decode()
     draft = PriceBook.objects.get(status="draft")
-    url = reverse("admin:catalog_pricebook_change", args=[draft.pk])
+    assert draft.prices.count() == 2
+    assert (
+        staff.post(reverse("admin:catalog_pricebook_delete", args=[draft.pk]), {"post": "yes"}).status_code
+        == 302
+    )
+    assert not PriceBook.objects.filter(status="draft").exists()
+    assert (
+        staff.post(reverse("admin:catalog_pricebook_delete", args=[book.pk]), {"post": "yes"}).status_code
+        == 403
+    )
+
+
+def test_one_price_of_a_draft_is_edited_with_everything_that_belongs_to_it(staff: Client) -> None:
+    stored("sites")
+    draft = services.new_draft(PriceList.objects.get(profile="sites"))
+    price = draft.prices.get(model__slug="flux-pro")
+    url = reverse("admin:catalog_price_change", args=[price.pk])
     values = form_values(staff, url)
-    amount = next(name for name in values if name.endswith("-0-amount"))
-    response = staff.post(url, {**values, amount: "5.5"})
-    assert response.status_code == 302, [s.formset.errors for s in response.context["inline_admin_formsets"]]
-    assert snapshot.refresh().terms("ads").headline["static"] == "5"
-    staff.post(changelist, {"action": "publish", "_selected_action": str(draft.pk)})
-    assert snapshot.refresh().terms("ads").headline["static"] == "5.5"
+    wrong = {**values, "rules": '{"hold_ttl": "soon"}'}
+    assert "hold_ttl" in str(staff.post(url, wrong).context["adminform"].form.errors)
+    page = staff.post(url, {**values, "requires": "premium"})
+    assert page["Location"] == reverse("admin:catalog_pricebook_prices", args=[draft.pk])
+    assert draft.prices.get(pk=price.pk).requires == "premium"
+    published = PriceBook.objects.get(price_list__profile="sites", version=1).prices.first()
+    assert published is not None
+    locked = reverse("admin:catalog_price_change", args=[published.pk])
+    assert staff.post(locked, values).status_code == 403

@@ -3,12 +3,15 @@
 import json
 from argparse import ArgumentParser
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from catalog import loader, services
+from catalog.models import PriceList
+from catalog.price_csv import InvalidPrices
 from catalog.problems import InvalidProfile
 
 
@@ -22,10 +25,27 @@ class Command(BaseCommand):
         parser.add_argument(
             "--effective", metavar="TIME", help="when changed prices come into force (ISO 8601, UTC)"
         )
+        parser.add_argument(
+            "--prices",
+            metavar="FILE",
+            type=Path,
+            help="load only prices, from a CSV file, into a stored profile",
+        )
+        parser.add_argument(
+            "--list", metavar="LIST", help="with --prices: the price list (its first by default)"
+        )
+        parser.add_argument(
+            "--complete",
+            action="store_true",
+            help="with --prices: what the file leaves out is no longer offered",
+        )
         parser.add_argument("--json", action="store_true", help="print JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
         effective = _moment(options["effective"])
+        if options["prices"] is not None:
+            self._load_prices(effective, options)
+            return
         try:
             loaded = loader.read(loader.find(options["profile"]))
             stored = self._store(loaded, effective, options)
@@ -40,6 +60,23 @@ class Command(BaseCommand):
             return services.Stored(tuple(services.pending_changes(loaded)), ())
         with transaction.atomic():
             return services.store_profile(loaded, make_default=options["default"], effective_at=effective)
+
+    def _load_prices(self, effective: datetime | None, options: dict[str, Any]) -> None:
+        lists = PriceList.objects.filter(profile=options["profile"], active=True)
+        row = lists.filter(slug=options["list"]).first() if options["list"] else lists.first()
+        if row is None:
+            known = ", ".join(f"{each.profile_id} {each.slug}" for each in PriceList.objects.all()) or "none"
+            raise CommandError(f"There is no such price list; stored ones are {known}.")
+        try:
+            data = options["prices"].read_bytes()
+            stored = services.store_prices(
+                row, data, complete=options["complete"], effective_at=effective, dry_run=options["dry_run"]
+            )
+        except OSError as error:
+            raise CommandError(f"{options['prices']} cannot be read: {error.strerror}.") from error
+        except (InvalidPrices, services.CannotPublish) as error:
+            raise CommandError(str(error)) from error
+        self._report(row.profile_id, stored, options)
 
     def _report(self, slug: str, stored: services.Stored, options: dict[str, Any]) -> None:
         if options["json"]:
