@@ -4,6 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Concatenate, Literal, ParamSpec
 
+import structlog
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
@@ -62,6 +63,7 @@ def require(capability: Capability) -> Callable[[View[P]], View[P]]:
                 raise Http404("No billing account")
             if not allows(membership.role, capability):
                 return forbidden(request, membership, capability)
+            structlog.contextvars.bind_contextvars(account=membership.account.public_id)
             return view(request, *args, **kwargs)
 
         return guarded

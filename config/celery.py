@@ -7,9 +7,10 @@ sweeps below find what is unfinished.
 import os
 from typing import Any
 
+import structlog
 from celery import Celery, shared_task
 from celery.schedules import crontab
-from celery.signals import worker_ready
+from celery.signals import task_prerun, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
 
@@ -57,6 +58,13 @@ def heartbeat() -> None:
     from config.models import Heartbeat
 
     Heartbeat.objects.update_or_create(name="worker", defaults={"beat_at": Now()})
+
+
+@task_prerun.connect
+def _name_the_task(task_id: str = "", task: Any = None, **_: Any) -> None:
+    """Log lines of a task carry its name and id."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(task=getattr(task, "name", ""), task_id=task_id)
 
 
 @worker_ready.connect

@@ -1,14 +1,12 @@
 """Every request has an id: in its logs, in the answer's header, on error pages."""
 
-import re
-import secrets
 from collections.abc import Callable
 
-import structlog
 from django.http import HttpRequest, HttpResponse
 
+from billing.api.calls import begin, request_id
+
 HEADER = "X-Request-Id"
-_WELL_FORMED = re.compile(r"[0-9A-Za-z_-]{8,64}", re.ASCII)
 
 
 class RequestId:
@@ -19,10 +17,9 @@ class RequestId:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get(HEADER, "")
-        identifier = given if _WELL_FORMED.fullmatch(given) else secrets.token_hex(8)
+        identifier = request_id(given)
         request.META["REQUEST_ID"] = identifier
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=identifier, path=request.path)
+        begin(identifier, request.path)
         response = self.get_response(request)
         response[HEADER] = identifier
         return response

@@ -1,13 +1,15 @@
 """What all answers of the API share: JSON, no caching of money, what is left of the rate, wrong methods."""
 
+import time
 from collections.abc import Callable, Collection
 from functools import wraps
 from typing import Any, Final
 
+import orjson
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from billing.api import idempotency
+from billing.api import calls, idempotency
 from billing.api.body import encode
 from billing.api.idempotency import Answer
 from billing.api.problems import answer, method_not_allowed, respond
@@ -16,6 +18,7 @@ from billing.errors import InvalidRequest, NotFound
 
 View = Callable[..., HttpResponseBase]
 REPLAYED: Final = "Idempotent-Replayed"
+_CHANGING: Final = ("POST", "PUT")
 
 
 def ok(body: dict[str, Any], status: int = 200, *, replayed: bool = False) -> HttpResponse:
@@ -68,11 +71,14 @@ def enclosed(view: View, known: Callable[[HttpRequest], Collection[str]]) -> Vie
         head = request.method == "HEAD"
         if head:
             request.method = "GET"
+        began = time.perf_counter()
         names = known(request)
         strangers = sorted(set(request.GET) - set(names)) if names else []
         response = answer(_unknown(strangers)) if strangers else view(request, *args, **kwargs)
         if response.status_code == 405:
             response = method_not_allowed(request.method or "", response.headers.get("Allow", ""))
+        if request.method in _CHANGING and isinstance(response, HttpResponse):
+            calls.end(began, request.method, response.status_code, _body_of(response))
         if (decision := request.META.get("portal.rate")) is not None:
             for name, value in decision.headers().items():
                 response[name] = value
@@ -86,6 +92,15 @@ def enclosed(view: View, known: Callable[[HttpRequest], Collection[str]]) -> Vie
 
     framed.csrf_exempt = True  # type: ignore[attr-defined]  # keys, not cookies, say who calls
     return framed
+
+
+def _body_of(response: HttpResponse) -> dict[str, Any]:
+    """What a JSON answer says; nothing for any other."""
+    try:
+        body = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def nowhere(request: HttpRequest) -> HttpResponse:

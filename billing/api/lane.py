@@ -9,7 +9,6 @@ CONTRIBUTING tells why it exists.
 import asyncio
 import contextlib
 import logging
-import secrets
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final, TypeVar, cast
@@ -20,7 +19,7 @@ from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
 from accounts.keys import digest, record_use, well_formed
-from billing.api import body, idempotency, problems, work
+from billing.api import body, calls, idempotency, problems, work
 from billing.api.auth import bearer
 from billing.api.groups import Group, Link
 from billing.api.schemas import AuthorizeBody, SettleBody, VoidBody, validated
@@ -78,8 +77,12 @@ class Lane:
         if handler is None:
             await self._django(scope, receive, send)
             return
-        status, answer, headers = await self._answer(scope, receive, handler)
-        await _send(send, status, answer, headers)
+        identifier = calls.request_id(_header(scope, b"x-request-id"))
+        began = calls.begin(identifier, scope["path"])
+        status, answer, headers = await self._answer(scope, receive, handler, identifier)
+        await _send(send, status, answer, {"X-Request-Id": identifier, **headers})
+        if scope["method"] == "POST":
+            calls.end(began, "POST", status, answer)
 
     def _handler(self, scope: Scope) -> "Handler | None":
         """Who answers here; None for Django, which also takes dry runs and everything else with a query."""
@@ -97,7 +100,7 @@ class Lane:
             return {"settle": self._settle, "void": self._void}.get(rest[1])
         return None
 
-    async def _answer(self, scope: Scope, receive: Receive, handler: "Handler") -> Answer:
+    async def _answer(self, scope: Scope, receive: Receive, handler: "Handler", request_id: str) -> Answer:
         try:
             call = await self._call(scope, receive)
             status, answer, headers = await handler(call)
@@ -109,7 +112,6 @@ class Lane:
             away = ServiceUnavailable("The database is out of reach. Send the same request again shortly.")
             return *problems.problem(away), problems.headers(away)
         except Exception:
-            request_id = secrets.token_hex(8)
             logger.exception("unexpected error %s in %s %s", request_id, scope["method"], scope["path"])
             return 500, problems.unexpected_body(request_id), {}
 
@@ -186,6 +188,7 @@ class Lane:
         facts = await self._facts_of(charges.charge_id_of(call.charge_id))
         request = await _priced(charges.prepare_finish, facts, result, call.caller)
         outcome = await self._finish.ask(request)
+        calls.about(outcome.get("account"))
         if outcome.get("low"):
             self._run(asyncio.to_thread(_in_thread, auto_recharge.nudge, uuid.UUID(outcome["account"])))
         return 200, charges.finished(outcome, request), _replay(outcome)
@@ -194,6 +197,7 @@ class Lane:
         asked = validated(VoidBody, body.parse(call.raw) if call.raw else {})
         request = charges.void_request(charges.charge_id_of(call.charge_id), asked.reason, call.caller)
         outcome = await self._finish.ask(request)
+        calls.about(outcome.get("account"))
         return 200, charges.finished(outcome, request), _replay(outcome)
 
     def _keep(self, facts: Facts) -> None:
@@ -273,6 +277,10 @@ class _Call:
 
 Handler = Callable[[_Call], Awaitable[Answer]]
 _WANTED: Final = frozenset({b"authorization", b"idempotency-key"})
+
+
+def _header(scope: Scope, wanted: bytes) -> str:
+    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
 
 
 async def _read(receive: Receive) -> bytes:

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 from ninja.security.base import AuthBase
 
 from billing import throttle
+from billing.api import calls
 from billing.api.auth import identify
 from billing.errors import Forbidden, Unauthorized
 from billing.selectors.identities import Identity
@@ -60,6 +61,7 @@ def admit(request: HttpRequest) -> Identity:
         count(request, "anonymous", request.META.get("REMOTE_ADDR"))
         raise
     count(request, identity.kind, identity.key_id)
+    calls.about(identity.account_id)
     return identity
 
 

@@ -1,5 +1,6 @@
 """From request bodies to what the charges service takes; used by the lane and the views alike."""
 
+from billing.api import calls
 from billing.api.schemas import AuthorizeBody, EstimateBody, SettleBody
 from billing.errors import Forbidden, NotFound
 from billing.selectors import identities
@@ -48,6 +49,7 @@ def known_customer(found: Identity | None) -> Identity:
         raise unknown_key()
     if found.account_id is None:
         raise Forbidden("This is a service key; a customer pays with a key that starts bpk_.")
+    calls.about(found.account_id)
     return found
 
 
@@ -55,4 +57,5 @@ def known_account(found: Identity | None) -> Identity:
     """The account a body names. Raises NotFound."""
     if found is None:
         raise NotFound("There is no such account.")
+    calls.about(found.account_id)
     return found

@@ -209,6 +209,9 @@ STATEMENT_SIGNING_KEY = env.str("STATEMENT_SIGNING_KEY", default="")
 # Who may read /metrics: whoever brings this token; without one, this machine.
 METRICS_TOKEN = env.str("PORTAL_METRICS_TOKEN", default="")
 
+# One JSON line on standard error for each call that may move money; production turns it on.
+LOG_MONEY_CALLS = env.bool("PORTAL_LOG_MONEY_CALLS", default=False)
+
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="") or broker.URL
 # A task for a broker that is down is given up soon, not tried a hundred times: the sweeps do the work.
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {

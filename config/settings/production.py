@@ -54,3 +54,4 @@ STORAGES = {
 }
 
 LOGGING = logs.as_json()
+LOG_MONEY_CALLS = env.bool("PORTAL_LOG_MONEY_CALLS", default=True)
