@@ -124,6 +124,7 @@ class Templates:
         names: Mapping[str, Any] = {
             "model": model.slug,
             "model_name": model.name,
+            "description": model.description,
             "tier": model.tier,
             "operation": operation.slug,
             "operation_name": operation.name,

@@ -14,7 +14,7 @@ from catalog.terms import Terms
 
 # Columns of Price; everything else of an item is in ``rules``.
 _RATE_COLUMNS = ("price", "per", "approximate")
-_OWN_NAMES = ("model", "operation", "model_name", "operation_name", "tier")
+_OWN_NAMES = ("model", "operation", "model_name", "operation_name", "description", "tier")
 
 
 def plan_document(plan: Plan) -> Document:
@@ -69,6 +69,7 @@ def item_of(price: Price) -> Item:
             "requires": price.requires,
             "model": price.model.slug,
             "model_name": price.model.name,
+            "description": price.model.description,
             "tier": price.model.tier,
             "operation": price.operation.slug,
             "operation_name": price.operation.name,

@@ -123,12 +123,16 @@ class Phase:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One model x operation of a price list, complete. Either ``phases`` or ``rate`` prices it."""
+    """One model x operation of a price list, complete. Either ``phases`` or ``rate`` prices it.
+
+    ``description`` says what the model makes.
+    """
 
     model: str
     operation: str
     model_name: str
     operation_name: str
+    description: str = ""
     tier: str = ""
     rate: Rate = field(default_factory=Rate)
     phases: tuple[Phase, ...] = ()
