@@ -41,8 +41,7 @@ class Visit:
 def test_anybody_may_read_it(ads: None, client: Client) -> None:
     said = words(client.get("/pricing").content.decode())
     assert "1 credit is $0.10" in said
-    assert "Static 5 credits $0.50" in said
-    assert "Full 15 credits $1.50" in said
+    assert re.search(r"Static .*?5 credits \$0.50 Full .*?15 credits \$1.50", said), said
     assert "Sign in" in said
 
 
@@ -92,4 +91,30 @@ def test_htmx_gets_the_tables_alone(ads: None, client: Client) -> None:
     html = client.get("/pricing?q=full", HTTP_HX_REQUEST="true", HTTP_HX_TARGET="prices").content.decode()
     assert "<html" not in html
     assert "Full" in html
-    assert "Static" not in html
+    assert ">Static<" not in html
+
+
+def test_every_list_is_a_tab_for_anybody(images: None, client: Client) -> None:
+    said = client.get("/pricing?profile=images").content.decode()
+    assert 'href="?profile=ads"' in said
+    assert "€0.001" in words(said)
+    assert client.get("/pricing?profile=nobody").status_code == 404
+
+
+def test_a_member_may_read_another_list(images: None, browser: Client, account: BillingAccount) -> None:
+    said = words(browser.get("/pricing?profile=images").content.decode())
+    assert "This is everybody’s price list" in said
+    assert "What Northwind pays" in said
+
+
+def test_plans_are_compared_for_anybody(profile: type[Visit], client: Client) -> None:
+    profile.of("toon")
+    said = words(client.get("/pricing?profile=toon").content.decode())
+    assert "Compare plans" in said
+    assert re.search(r"A month \$0 \$16 \$39 \$79 No fee", said), said
+    assert re.search(r"API keys None 4 10 20 Any number", said), said
+    assert "Your last 30 days" not in said
+
+
+def test_a_monthly_count_is_told_with_the_price(profile: type[Visit]) -> None:
+    assert "2 a month" in profile.of("sites")
