@@ -19,7 +19,7 @@ from config.embedded.procs import dies_with_parent
 from config.ids import new_id
 from soak import books, making
 from soak.crew import FORK, Crew, settle_in
-from soak.kills import OWNER
+from soak.intents import OWNER
 from soak.storm import Told
 from soak.world import Database, World
 
@@ -56,7 +56,8 @@ def run(
     told = {writer.account: writer.stop() for writer in writers}
     with Crew(database, 1) as crew:
         breaches = crew.ask(0, judge, told)
-    return Told(sum(map(len, told.values())), breaches, time.monotonic() - begun)
+    remark = f"{sum(map(len, told.values())):,} operations acknowledged"
+    return Told(crashes, breaches, time.monotonic() - begun, remark)
 
 
 class Writer:

@@ -20,18 +20,15 @@ from django.db import connection
 from django.utils.timezone import now
 
 from billing import outbox
-from billing.api import idempotency
-from billing.api.idempotency import Answer
-from billing.gateways.protocol import Outcome, Standing
-from billing.ledger import grants, refunds
+from billing.ledger import grants
 from billing.ledger.models import Charge
-from billing.models import OutboxMessage, Payment, WebhookInbox
-from billing.services import charges, expiry, inbox, payments
+from billing.models import OutboxMessage, WebhookInbox
+from billing.services import inbox
 from config.embedded.procs import dies_with_parent
 from config.ids import new_id
 from soak import books, making
 from soak.crew import FORK, Crew, settle_in
-from soak.making import CREDIT
+from soak.intents import EFFECTS, VERBS, Intent, as_event, prepare_process, sweep
 from soak.races.race import Guard
 from soak.storm import Told
 from soak.world import Database, World
@@ -42,7 +39,6 @@ PER_LANE: Final = 60
 LONGEST_LIFE: Final = 0.1  # seconds
 FOREVER: Final = float("inf")
 NOTHING_YET: Final = -1
-OWNER: Final = uuid.UUID(int=7)
 
 POINTS: Final[dict[str, tuple[str, str, str]]] = {
     "before the commit": ("django.db.backends.postgresql.base.DatabaseWrapper", "_commit", "before"),
@@ -50,35 +46,10 @@ POINTS: Final[dict[str, tuple[str, str, str]]] = {
     "posted, no grant yet": ("billing.ledger.grants", "create_lot", "before"),
     "refunded, grants not restored": ("billing.ledger.refunds", "_restore_lots", "before"),
     "credited, payment not saved": ("billing.services.payments", "_credit", "after"),
-    "effect done, event not": ("soak.kills", "event_effect", "after"),
-    "sent, message not noted": ("soak.kills", "send_message", "after"),
+    "effect done, event not": ("soak.intents", "event_effect", "after"),
+    "sent, message not noted": ("soak.intents", "send_message", "after"),
 }
 """Where a process kills itself: in which function, and on which side of it."""
-
-
-@dataclass(frozen=True)
-class Intent:
-    """One thing to be done once. ``target`` is the row it is about."""
-
-    number: int
-    verb: str
-    account: uuid.UUID
-    target: uuid.UUID
-
-    @property
-    def key(self) -> str:
-        return f"soak:{self.target.hex}"
-
-
-EFFECTS: Final[dict[str, tuple[int, dict[str, int]]]] = {
-    "give": (3, {"topup": 1}),
-    "work": (-2, {"usage": 1}),
-    "adjust": (-1, {"adjustment": 1}),
-    "pay": (5, {"topup": 1}),
-    "undo": (0, {"usage": 1, "refund": 1}),
-    "event": (1, {"bonus": 1}),
-}
-"""Verb → what it does to the balance, in credits, and to the history."""
 
 
 @dataclass
@@ -169,11 +140,7 @@ def left_over(account: uuid.UUID) -> None:
         making.held(account, 1, ttl=0)
         making.give(account, 1, expires_at=now() - timedelta(days=3))
     OutboxMessage.objects.create(kind="soak", key=f"message:{account.hex}", payload={"account": str(account)})
-    inbox.receive(_event(f"late:{account.hex}", account))
-
-
-def _event(key: str, account: uuid.UUID) -> dict[str, Any]:
-    return {"id": key, "type": "soak", "data": {"object": {"id": key, "account": str(account)}}}
+    inbox.receive(as_event(f"late:{account.hex}", account))
 
 
 def _watch(hunt: Hunt) -> None:
@@ -264,14 +231,6 @@ def _live(
     os._exit(0)
 
 
-def prepare_process() -> None:
-    """What a killed predecessor had begun is taken over at once, not after a minute."""
-    idempotency.ABANDONED = timedelta(0)  # type: ignore[misc]
-    inbox.LEASE = outbox.LEASE = timedelta(0)  # type: ignore[misc]
-    inbox.EFFECTS["soak"] = lambda thing: event_effect(thing)
-    outbox.handles("soak")(lambda payload: send_message(payload))
-
-
 def arm(point: str, countdown: int) -> None:
     """Have this process kill itself at a point, the so-manieth time that it comes by."""
     from importlib import import_module
@@ -296,79 +255,6 @@ def arm(point: str, countdown: int) -> None:
         return answer
 
     setattr(owner, name, armed)
-
-
-def sweep() -> None:
-    """What a worker does all day."""
-    charges.expire_all_due()
-    expiry.expire_credits()
-    inbox.sweep(50)
-    outbox.relay(50)
-
-
-def event_effect(thing: dict[str, Any]) -> None:
-    making.give(uuid.UUID(thing["account"]), 1, source="bonus", kind="bonus", key=f"event:{thing['id']}")
-
-
-def send_message(payload: dict[str, Any]) -> None:
-    """Nothing is sent; the note that it was is what counts."""
-
-
-def give(intent: Intent) -> None:
-    making.give(intent.account, 3, key=intent.key)
-
-
-def work(intent: Intent) -> None:
-    """Authorize and settle, both under keys: what a generation service does and repeats."""
-    key = {"owner": OWNER, "hash": "h"}
-    placed = making.hold(intent.account, 3, id=intent.target, idem=f"{intent.key}:place", **key)
-    assert placed["code"] == "authorized", placed
-    ended = making.end(intent.target, "settle", 2, idem=f"{intent.key}:settle", **key)
-    assert ended["code"] == "settled", ended
-
-
-def adjust(intent: Intent) -> None:
-    grants.withdraw(
-        account_id=intent.account, micros=CREDIT, kind="adjustment", description="Adjusted", key=intent.key
-    )
-
-
-def pay(intent: Intent) -> None:
-    payment = Payment.objects.get(pk=intent.target)
-    standing = Standing(
-        outcome=Outcome.SUCCEEDED,
-        amount_minor=payment.cash_minor,
-        currency=payment.currency,
-        customer_id=payment.stripe_customer_id,
-        reference=payment.public_id,
-    )
-    payments.record(payment.pk, standing)
-
-
-def undo(intent: Intent) -> None:
-    """A charge on acceptance, refunded under a key of the API."""
-    making.hold(intent.account, 2, id=intent.target, settle_now=True)
-
-    def back() -> Answer:
-        posted = refunds.refund_charge(charge_id=intent.target, micros=None, reason="failed")
-        return Answer(200, {"id": posted.public_id})
-
-    idempotency.run_once(OWNER, intent.key, "h", back, atomic=True)
-
-
-def event(intent: Intent) -> None:
-    inbox.receive(_event(intent.key, intent.account))
-    inbox.finish(intent.key)
-
-
-VERBS: Final[dict[str, Callable[[Intent], None]]] = {
-    "give": give,
-    "work": work,
-    "adjust": adjust,
-    "pay": pay,
-    "undo": undo,
-    "event": event,
-}
 
 
 def complete(intents: Sequence[Intent]) -> None:

@@ -33,6 +33,7 @@ class Told:
     operations: int
     breaches: list[str]
     seconds: float
+    remark: str = ""
 
 
 def run(

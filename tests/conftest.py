@@ -56,3 +56,13 @@ def live_portal(place: Path) -> Iterator[LivePortal]:
     portal = LivePortal.start(place / "shared", "--no-sample-data")
     yield portal
     portal.stop()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the races, kills and floods reached."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    figures = [text for report in reports for name, text in report.user_properties if name == "figure"]
+    if figures:
+        terminalreporter.section("figures")
+    for text in figures:
+        terminalreporter.line(str(text))

@@ -13,6 +13,7 @@ OURS = {
         "Start the whole portal on this machine: database, payments, workers, pages",
     ),
     "status": ("config.embedded.status", "Addresses, sign-in and processes of a running portal"),
+    "soak": ("soak.command", "Races, kills, floods and nonsense on a private database, with a report"),
     "test": ("config.embedded.gate", "Everything that must hold: lint, types, contracts, tests"),
 }
 

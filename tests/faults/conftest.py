@@ -1,0 +1,5 @@
+"""What faults need."""
+
+from tests.fire import note, world
+
+__all__ = ["note", "world"]
