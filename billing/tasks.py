@@ -15,6 +15,7 @@ from billing.services import (
     charges,
     comfort,
     credit_limits,
+    estimate_accuracy,
     expiry,
     expiry_notices,
     idempotency,
@@ -96,6 +97,12 @@ def follow_usage() -> None:
 def count_offers() -> None:
     """Soon after a month began, count the one before for offers whose tier follows it."""
     offers.count_months()
+
+
+@shared_task(name="billing.measure_estimates", ignore_result=True)
+def measure_estimates() -> None:
+    """Hold the estimates of the last 30 days against what the work did cost."""
+    estimate_accuracy.measure()
 
 
 @shared_task(name="billing.forget_answers", ignore_result=True)

@@ -5,12 +5,13 @@ integer micros: of the profile's unit for credits, of its cash currency for paym
 """
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from catalog.pricing.errors import UnitMismatch
-from catalog.pricing.rounding import EXACT, quotient_micros, to_micros
+from catalog.pricing.rounding import EXACT, quotient_micros, share_up, to_micros
 from catalog.pricing.types import BalanceTier, ChargeOn, Discount
 from catalog.pricing.units import CREDIT, Amount, micros_to_decimal
 from catalog.values import Currency, Exact, Flag, Money, Name, Price, Section, Slug, UnitCode, Whole, Word
@@ -101,6 +102,24 @@ class LowBalance(Section):
         """The low mark in micros for an account that spent this many micros within the window."""
         covered = spent_in_window * self.cover_hours // (self.window_days * 24)
         return min(max(covered, self.floor), self.ceiling)
+
+
+class HoldRule(Section):
+    """How a hold follows the estimates' accuracy: it grows by the 95th percentile of what work cost above its estimate.
+
+    By at most ``most_percent`` of the estimate, and only where ``least_settled`` requests of that model and operation
+    were settled in the last 30 days. The estimate stays the estimate.
+    """
+
+    most_percent: Percent = Decimal(50)
+    least_settled: Annotated[Whole, Field(ge=1, le=1_000_000)] = 20
+
+    def hold(self, estimate: int, settled: int, excess: int) -> int:
+        """The micros to hold for an estimate, where ``excess`` millionths of it is that percentile."""
+        if settled < self.least_settled or excess <= 0:
+            return estimate
+        most = int(self.most_percent.scaleb(4, EXACT))
+        return estimate + share_up(estimate, min(excess, most))
 
 
 class CreditLimitTier(Section):
@@ -222,6 +241,7 @@ class Settings(Section):
     cycle: Cycle = Cycle()
     spending_limit: SpendingLimit | None = None
     low_balance: LowBalance | None = None
+    hold_follows_estimates: HoldRule | None = None
     credit_limit: CreditLimitRule | None = None
     volume_offer: VolumeOffer | None = None
     balance_gates: tuple[BalanceGate, ...] = ()

@@ -46,6 +46,7 @@ app.conf.beat_schedule = {
     "run-looks": {"task": "billing.run_looks", "schedule": 60.0},
     "seal-statements": {"task": "billing.seal_statements", "schedule": 600.0},
     "count-offers": {"task": "billing.count_offers", "schedule": 600.0},
+    "measure-estimates": {"task": "billing.measure_estimates", "schedule": 1800.0},
     "forget-answers": {"task": "billing.forget_answers", "schedule": 600.0},
 }
 

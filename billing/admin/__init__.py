@@ -1,5 +1,27 @@
 """The admin of the billing side; Django finds it here."""
 
-from billing.admin import books, delivery, invoices, ledger, limits, offers, payments, price_books, subscriptions
+from billing.admin import (
+    books,
+    delivery,
+    estimates,
+    invoices,
+    ledger,
+    limits,
+    offers,
+    payments,
+    price_books,
+    subscriptions,
+)
 
-__all__ = ["books", "delivery", "invoices", "ledger", "limits", "offers", "payments", "price_books", "subscriptions"]
+__all__ = [
+    "books",
+    "delivery",
+    "estimates",
+    "invoices",
+    "ledger",
+    "limits",
+    "offers",
+    "payments",
+    "price_books",
+    "subscriptions",
+]

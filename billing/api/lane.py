@@ -28,7 +28,7 @@ from billing.errors import NotFound, Refusal, ServiceUnavailable, Unauthorized
 from billing.ledger import exact_json, holds
 from billing.ledger.holds import FinishRequest, PlaceRequest
 from billing.selectors import api as reads
-from billing.selectors import identities, offers
+from billing.selectors import hold_margins, identities, offers
 from billing.selectors.identities import Identity
 from billing.services import auto_recharge, charges, limit_notices
 from billing.services.charges import Caller, Facts
@@ -320,6 +320,7 @@ def _refresh() -> None:
     """Read new prices, and what was agreed with single accounts."""
     snapshot.refresh()
     offers.refresh()
+    hold_margins.refresh()
 
 
 async def _priced(prepare: Callable[..., Request], *arguments: Any) -> Request:

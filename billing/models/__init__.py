@@ -1,6 +1,7 @@
 """What the billing side remembers beside the ledger, one subject per file."""
 
 from billing.models.delivery import OutboxMessage, WebhookInbox
+from billing.models.estimates import EstimateAccuracy
 from billing.models.invoices import INVOICE_TRANSITIONS, ClosedMonth, Invoice, InvoiceCounter, InvoiceLine
 from billing.models.limits import BalanceAlert, SpendingLimit
 from billing.models.modes import CreditLimitDecision, ModeChange
@@ -25,6 +26,7 @@ __all__ = [
     "ChainCheckpoint",
     "ClosedMonth",
     "CreditLimitDecision",
+    "EstimateAccuracy",
     "Invoice",
     "InvoiceCounter",
     "InvoiceLine",

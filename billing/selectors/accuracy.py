@@ -6,6 +6,7 @@ not be collected. Work charged on acceptance, free work and work that was not de
 
 import uuid
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection
@@ -36,6 +37,13 @@ OWN_SQL: Final = FIGURES_SQL.format(
     source="(SELECT * FROM ledger_charge WHERE account_id = %s ORDER BY id DESC LIMIT %s) recent",
 )
 
+ALL_SQL: Final = FIGURES_SQL.format(
+    by="profile, model, operation",
+    keep="profile, model, operation",
+    source="(SELECT a.profile, c.* FROM ledger_charge c JOIN accounts_billingaccount a ON a.id = c.account_id"
+    " WHERE c.id >= %s AND c.authorized_at >= %s) recent",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
@@ -59,6 +67,20 @@ class Accuracy:
     def over_share(self) -> int:
         """Millionths of the requests."""
         return self.over_hold * WHOLE // self.count
+
+
+def by_profile(since: datetime) -> dict[str, list[Accuracy]]:
+    """The figures of everybody's charges since a moment, by profile.
+
+    Ids are ordered by the time they were made, which is at most a little before the work was accepted.
+    """
+    oldest = int((since - timedelta(days=1)).timestamp()) * 1000 << 80
+    found: dict[str, list[Accuracy]] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(ALL_SQL, [uuid.UUID(int=oldest), since])
+        for profile, *figures in cursor.fetchall():
+            found.setdefault(profile, []).append(Accuracy(*figures))
+    return found
 
 
 def of_account(account_id: uuid.UUID) -> list[Accuracy]:

@@ -282,7 +282,7 @@ def charge_body(row: Charge) -> Body:
         "description": row.description,
         "parameters": row.parameters,
         "metadata": {
-            "cost_estimate": micros_to_text(row.amount),
+            "cost_estimate": micros_to_text(row.amount if row.estimate is None else row.estimate),
             **cost,
             **{name: row.routing.get(name) for name in ROUTING},
         },

@@ -89,9 +89,10 @@ def _charge_steps(row: Transaction, charge: Charge) -> list[Step]:
     at_once = charge.finished_at == charge.authorized_at
     steps = []
     if not at_once:
-        steps.append(
-            Step("Held", charge.authorized_at, charge.amount, "Set aside for the estimate", is_hold=True)
-        )
+        why = "Set aside for the estimate"
+        if charge.estimate is not None:
+            why += " and what work like it lately cost above that"
+        steps.append(Step("Held", charge.authorized_at, charge.amount, why, is_hold=True))
     for one_of in related:
         if one_of.kind == Kind.USAGE:
             steps.append(_settled(one_of, charge, at_once, one_of.pk == row.pk))

@@ -84,7 +84,8 @@ def prepare(customer: Identity, wanted: Wanted, caller: Caller) -> PlaceRequest:
     quote, count = priced.quote, quotes.count_of(customer, priced)
     return PlaceRequest(
         account=customer.account_id,
-        amount=quote.micros,
+        amount=priced.hold,
+        estimate=quote.micros if priced.hold != quote.micros else None,
         needs=quote.gate.needs_available,
         settle_now=quote.charge_on == "acceptance",
         ttl=quote.hold_ttl,
@@ -118,7 +119,7 @@ def authorized(outcome: Outcome, customer: Identity) -> Body:
         "id": _charge_id(outcome),
         "status": outcome["code"],
         "unit": outcome["unit"],
-        "metadata": {"cost_estimate": micros_to_text(outcome["amount"]), **cost},
+        "metadata": {"cost_estimate": micros_to_text(_estimate(outcome)), **cost},
         "hold": "0" if cost else micros_to_text(outcome["amount"]),
         **_standing(outcome),
         "held": micros_to_text(outcome["held"]),
@@ -239,7 +240,7 @@ def finished(outcome: Outcome, request: FinishRequest) -> Body:
         "unit": outcome["unit"],
         "metadata": {
             "cost": micros_to_text(cost),
-            "cost_estimate": micros_to_text(hold),
+            "cost_estimate": micros_to_text(_estimate(outcome)),
             **{name: (request.routing or {}).get(name) for name in ROUTING},
         },
         "returned": micros_to_text(max(0, hold - cost)),
@@ -342,6 +343,12 @@ def no_such_charge() -> NotFound:
 
 def _charge_id(outcome: Outcome) -> str:
     return public_id("ch", uuid.UUID(outcome["id"]))
+
+
+def _estimate(outcome: Outcome) -> int:
+    """What the work should cost. Answers kept for replays from before holds could be larger have the hold alone."""
+    estimate: int = outcome["estimate"] if "estimate" in outcome else outcome["amount"]
+    return estimate
 
 
 def _standing(outcome: Outcome) -> Body:

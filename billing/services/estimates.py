@@ -61,7 +61,6 @@ def book_body(priced: Priced) -> dict[str, Any]:
 
 
 def covers(standing: BalanceView, priced: Priced) -> bool:
-    """Whether balance and spending limit are enough for it now."""
-    cost = priced.quote.micros
-    within = standing.spend_limit is None or standing.spent + cost <= standing.spend_limit
-    return within and standing.available >= cost
+    """Whether balance and spending limit are enough for its hold now."""
+    within = standing.spend_limit is None or standing.spent + priced.hold <= standing.spend_limit
+    return within and standing.available >= priced.hold

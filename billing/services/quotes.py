@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.utils.timezone import now
 
 from billing.errors import InvalidRequest, ModelUnavailable, NotOffered
-from billing.selectors import offers
+from billing.selectors import hold_margins, offers
 from billing.selectors.api import instant
 from billing.selectors.identities import Identity
 from billing.selectors.offers import Terms
@@ -49,6 +49,8 @@ class Priced:
     discounts: tuple[Discount, ...]
     plan: Plan | None
     label: str
+    hold: int
+    """The micros to set aside until the work is settled: the estimate, or more where the profile says so."""
 
     def lines(self) -> list[Line]:
         """The lines as everybody reads them."""
@@ -85,7 +87,11 @@ def price(customer: Identity, wanted: Wanted, at: datetime | None = None) -> Pri
     except pricing.InvalidParameter as error:
         raise invalid_parameter("parameters", error) from error
     plan = snapshot.current().terms(customer.profile).plan(customer.plan)
-    return Priced(quote, terms, discounts, plan, terms.book.item(wanted.model, wanted.operation).spec.label)
+    hold = quote.micros
+    if quote.charge_on == "settlement":
+        hold = hold_margins.hold(customer.profile, wanted.model, wanted.operation, hold)
+    label = terms.book.item(wanted.model, wanted.operation).spec.label
+    return Priced(quote, terms, discounts, plan, label, hold)
 
 
 def lines_of(quote: Quote, discounts: tuple[Discount, ...]) -> list[Line]:

@@ -36,6 +36,11 @@ def whole_units_up(micros: int) -> int:
     return -(-micros // MICRO) * MICRO
 
 
+def share_up(micros: int, millionths: int) -> int:
+    """This share of an amount, up to the next micro: for what is held, never for what is charged."""
+    return -(-micros * millionths // MICRO)
+
+
 def minor_from_micros(micros: int, exponent: int) -> int:
     """Minor units of a currency with ``exponent`` decimals nearest to ``micros``, halves away from zero."""
     divisor: int = MICRO // 10**exponent

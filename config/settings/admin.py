@@ -92,6 +92,7 @@ UNFOLD: dict[str, Any] = {
                     _page("Models", "smart_toy", "catalog_aimodel"),
                     _page("Price books", "menu_book", "catalog_pricebook"),
                     _page("Price notices", "campaign", "billing_pricenotice"),
+                    _page("Estimate accuracy", "target", "billing_estimateaccuracy"),
                     _page("Offers", "percent", "billing_offer"),
                     _page("Price locks", "lock_clock", "billing_pricelock"),
                 ],
