@@ -8,9 +8,11 @@ from django.test.utils import override_settings
 from playwright.sync_api import BrowserContext, Page
 from pytest_django.live_server_helper import LiveServer
 
+from accounts.keys import create_key
 from accounts.models import BillingAccount, User
 from billing import sample
 from billing.ledger.models import Transaction
+from billing.services import key_limits, limit_notices, limits
 from billing.services.accounts import open_account
 from tests.billing.views.conftest import work
 from tests.pages.browsing import context_for, open_browser, session_of
@@ -39,6 +41,7 @@ class Site:
     busy: str
     fresh: str
     story: str
+    key_limit: str
 
 
 @pytest.fixture
@@ -47,12 +50,17 @@ def site(ads: None, live_server: LiveServer) -> Site:
     work(account, 5, settle_now=False)
     newcomer = User.objects.create_user("new@example.com", "correct horse battery")
     open_account(name="Fresh", email=newcomer.email, user=newcomer, profile="ads")
+    limited, _ = create_key(account=account, name="Production")
+    key_limits.set_limits(limited, monthly=5_000_000, budget=50_000_000)
+    limits.set_spending_limit(account.pk, 1_000_000_000, mode="alert")
+    limit_notices.sweep()
     story = Transaction.objects.filter(account=account, kind="usage").latest("seq")
     return Site(
         live_server.url,
         session_of(_owner(account)),
         session_of(newcomer),
         f"/transactions/{story.public_id}",
+        f"/keys/{limited.public_id}/limit",
     )
 
 
@@ -68,6 +76,8 @@ def test_axe_finds_nothing_and_nothing_spills_over(site: Site, theme: str, phone
         "/credits/add",
         "/auto-recharge",
         "/limits",
+        "/credits",
+        site.key_limit,
         "/plan",
         "/pricing",
         "/keys",
