@@ -39,9 +39,9 @@ def cells(html: str) -> dict[tuple[str, str], str]:
 
 
 def _row(html: str) -> list[str]:
-    """The cells of a row; what a badge says of a model is no part of its name."""
+    """The cells of a row; what a badge or a note says of a model is no part of its name."""
     name, *said = re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", html, re.DOTALL)
-    return [words(name.partition('<span class="badge')[0]), *map(words, said)]
+    return [words(re.split('<span class="(?:badge|price-note)', name)[0]), *map(words, said)]
 
 
 class _Reader(HTMLParser):
