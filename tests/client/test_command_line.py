@@ -150,6 +150,65 @@ def test_estimate_sends_parameters_and_shows_the_lines(stand_in: StandIn, script
     }
 
 
+def test_pricing_shows_options_agreements_and_what_is_next(stand_in: StandIn, script: Script) -> None:
+    static = {
+        "operation": "generate",
+        "price": "4.5",
+        "list_price": "5",
+        "offers": ["Friends"],
+        "per": "image",
+        "modifiers": [
+            {"name": "", "when": {"resolution": ["2K", "4K"]}, "times": "2", "add": "0", "requires": None},
+            {"name": "HD", "when": {}, "price": "85", "requires": {"label": "Premium"}, "approximate": True},
+        ],
+        "requires": None,
+        "approximate": False,
+    }
+    models = [{"id": "static", "name": "Static", "operations": [static]}]
+    script(200, PRICING | {"models": models, "locked_until": "2027-01-01T00:00:00Z"})
+    script(200, PRICING | {"models": models, "next_change_at": "2026-06-01T00:00:00Z"})
+    mine = run(stand_in, "pricing").stdout.splitlines()
+    assert mine == [
+        "Model   Operation              Price (EUR)  Per    Needs",
+        "static  generate                       4.5  image",
+        "          resolution 2K or 4K          × 2",
+        "          HD                          ≈ 85         Premium",
+        "",
+        "≈ approximate: the actual cost is known after the work is done.",
+        "static generate: 5 for others (Friends).",
+        "These prices are kept for you until 2027-01-01.",
+    ]
+    later = run(stand_in, "pricing", "--profile", "ads", "--as-of", "2026-05-20").stdout
+    assert later.splitlines()[-1] == "The next change is on 2026-06-01."
+    assert stand_in.seen[1][1] == "/v1/pricing?profile=ads&as_of=2026-05-20T00%3A00%3A00Z"
+
+
+def test_an_estimate_says_what_is_closed_and_what_opens_it(stand_in: StandIn, script: Script) -> None:
+    gate = {
+        "open": False,
+        "reason": "Basic includes 2 full sites a month, and they are used.",
+        "opens": {"plan": "pro", "resets_at": "2026-06-01T00:00:00Z"},
+        "plan": None,
+        "needs_available": None,
+        "monthly": {"count": "full-sites", "limit": 2, "used": 2, "resets_at": "2026-06-01T00:00:00Z"},
+        "confirmation": True,
+    }
+    script(200, ESTIMATE | {"gate": gate, "as_of": "2026-05-01T00:00:00Z"})
+    done = run(stand_in, "estimate", "site", "--as-of", "2026-05-01T12:00+02:00")
+    assert done.stdout.splitlines()[-4:] == [
+        "Available after  -0.06",
+        "Not available    Basic includes 2 full sites a month, and they are used.",
+        "This month       2 of 2 used, anew on 2026-06-01",
+        "Confirmation     needed: send confirm with the request",
+    ]
+    assert stand_in.seen[0][1] == "/v1/estimate?as_of=2026-05-01T10%3A00%3A00Z"
+
+
+def test_the_answer_itself_is_printed_as_json(stand_in: StandIn, script: Script) -> None:
+    script(200, ESTIMATE | {"something_new": "1"})
+    assert json.loads(run(stand_in, "estimate", "m", "--json").stdout) == ESTIMATE | {"something_new": "1"}
+
+
 def test_a_refusal_goes_to_stderr_with_its_remedies(stand_in: StandIn, script: Script) -> None:
     remedies = [{"code": "add_funds", "url": "https://x/credits/add"}]
     script(402, problem(402, "insufficient_credits", "Not enough", "Too few credits.", remedies=remedies)[1])

@@ -77,12 +77,12 @@ def _usage(portal: Portal, options: argparse.Namespace) -> Output:
 
 
 def _pricing(portal: Portal, options: argparse.Namespace) -> Output:
-    answer = portal.pricing()
+    answer = portal.pricing(profile=options.profile, as_of=options.as_of)
     return Output(views.pricing(answer), answer.raw)
 
 
 def _estimate(portal: Portal, options: argparse.Namespace) -> Output:
-    answer = portal.estimate(options.model, options.operation, dict(options.parameter))
+    answer = portal.estimate(options.model, options.operation, dict(options.parameter), as_of=options.as_of)
     return Output(views.estimate(answer), answer.raw)
 
 
@@ -106,11 +106,16 @@ def _parser() -> argparse.ArgumentParser:
     usage.add_argument("--cursor", help="continue where an earlier call ended")
     usage.add_argument("--all", action="store_true", help="every row, not just one page")
 
-    _command(commands, "pricing", "what everything costs (works without a key)", _pricing, needs_key=False)
+    pricing = _command(
+        commands, "pricing", "what everything costs (works without a key)", _pricing, needs_key=False
+    )
+    pricing.add_argument("--profile", help="another price list, by its id (without a key)")
+    _as_of(pricing)
 
     estimate = _command(commands, "estimate", "what one request would cost; nothing is charged", _estimate)
     estimate.add_argument("model")
     estimate.add_argument("operation", nargs="?", default="generate")
+    _as_of(estimate)
     estimate.add_argument(
         "-p",
         "--parameter",
@@ -150,6 +155,12 @@ def _command(
     )
     command.add_argument("--timeout", type=_seconds, default=10.0, help="seconds to wait (default 10)")
     return command
+
+
+def _as_of(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--as-of", type=_time, metavar="TIME", help="by the prices of this moment, past or scheduled"
+    )
 
 
 def _time(text: str) -> datetime:

@@ -181,8 +181,34 @@ class Range:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """Whether the account may have it now. ``reason`` says why not, ``opens`` what would change that.
+
+    ``opens`` may carry ``plan``, ``available`` and ``resets_at``; ``monthly`` the plan's count with ``limit``, ``used``
+    and ``resets_at``. ``confirmation``: send ``confirm`` with the request.
+    """
+
+    open: bool
+    reason: str | None
+    opens: Mapping[str, object]
+    monthly: Mapping[str, object]
+    confirmation: bool
+
+    @classmethod
+    def read(cls, source: Json) -> Self:
+        opens, monthly = source.get("opens"), source.get("monthly")
+        return cls(
+            open=reading.flag(source, "open"),
+            reason=reading.optional_text(source, "reason"),
+            opens=opens if isinstance(opens, Mapping) else {},
+            monthly=monthly if isinstance(monthly, Mapping) else {},
+            confirmation=reading.flag(source, "confirmation"),
+        )
+
+
+@dataclass(frozen=True)
 class Estimate:
-    """What a request should cost. Nothing was written."""
+    """What a request should cost. Nothing was written. ``as_of`` is the moment whose prices were taken."""
 
     cost_estimate: Decimal
     range: Range | None
@@ -190,6 +216,8 @@ class Estimate:
     lines: tuple[Line, ...]
     sufficient: bool
     available_after: Decimal
+    gate: Gate | None
+    as_of: datetime | None
     raw: Json = field(repr=False, compare=False)
 
     @classmethod
@@ -201,6 +229,8 @@ class Estimate:
             lines=tuple(Line.read(item) for item in reading.children(source, "lines")),
             sufficient=reading.flag(source, "sufficient"),
             available_after=reading.amount(source, "available_after"),
+            gate=reading.optional_child(source, "gate", Gate.read),
+            as_of=reading.optional_moment(source, "as_of"),
             raw=source,
         )
 

@@ -92,19 +92,29 @@ class Portal:
         }
         return read_page(self._transport.get("/v1/usage", query), Transaction.read)
 
-    def pricing(self) -> Pricing:
-        """The public price list; with a key, what this account pays and may use."""
-        return Pricing.read(self._transport.get("/v1/pricing"))
+    def pricing(self, *, profile: str | None = None, as_of: datetime | None = None) -> Pricing:
+        """The public price list; with a key, what this account pays and may use.
+
+        ``profile`` names another list (without a key); ``as_of`` asks for another moment, past or scheduled.
+        """
+        return Pricing.read(self._transport.get("/v1/pricing", {"profile": profile, "as_of": _moment(as_of)}))
 
     def statement_keys(self) -> reading.Json:
         """The public keys that statements are signed with, as JSON Web Keys; see ``keyring``."""
         return self._transport.get("/.well-known/statement-keys.json")
 
     def estimate(
-        self, model: str, operation: str = "generate", parameters: Mapping[str, object] | None = None
+        self,
+        model: str,
+        operation: str = "generate",
+        parameters: Mapping[str, object] | None = None,
+        *,
+        as_of: datetime | None = None,
     ) -> Estimate:
+        """What a request should cost this account; ``as_of``: by the prices of another moment."""
+        query = f"?as_of={quote(_moment(as_of) or '')}" if as_of is not None else ""
         body = {"model": model, "operation": operation, "parameters": dict(parameters or {})}
-        return Estimate.read(self._transport.ask("/v1/estimate", body))
+        return Estimate.read(self._transport.ask(f"/v1/estimate{query}", body))
 
     def auto_recharge(self) -> AutoRecharge:
         return AutoRecharge.read(self._transport.get("/v1/auto-recharge"))

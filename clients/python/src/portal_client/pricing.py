@@ -16,7 +16,8 @@ class OperationPrice:
     """``price`` for each ``per`` ("request", "image", "second", …). None where it depends on the request.
 
     ``range`` is where the price lies when it is no single one; ``unit`` may differ from the list's own.
-    ``available_from`` is the balance that opens it, None where any balance does.
+    ``available_from`` is the balance that opens it, None where any balance does. ``list_price`` is everybody's where the
+    account's ``offers`` make its own another one.
     ``modifiers`` and ``requires`` (the gate) stay as the portal sends them, since profiles differ.
     """
 
@@ -29,10 +30,12 @@ class OperationPrice:
     requires: object
     available_from: Decimal | None
     approximate: bool
+    list_price: Decimal | None
+    offers: tuple[str, ...]
 
     @classmethod
     def read(cls, source: Json) -> Self:
-        modifiers = source.get("modifiers")
+        modifiers, offers = source.get("modifiers"), source.get("offers")
         return cls(
             operation=reading.text(source, "operation"),
             price=reading.optional_amount(source, "price"),
@@ -43,6 +46,8 @@ class OperationPrice:
             requires=source.get("requires"),
             available_from=reading.optional_amount(source, "available_from"),
             approximate=reading.flag(source, "approximate"),
+            list_price=reading.optional_amount(source, "list_price"),
+            offers=tuple(str(name) for name in offers) if isinstance(offers, list) else (),
         )
 
 
@@ -65,10 +70,15 @@ class ModelPrices:
 
 @dataclass(frozen=True)
 class Pricing:
-    """Every price in force at ``as_of``, in ``unit``."""
+    """Every price in force at ``as_of``, in ``unit``.
+
+    ``next_change_at`` is when the next version takes over; ``locked_until`` until when the account keeps this one.
+    """
 
     unit: str
     as_of: datetime
+    next_change_at: datetime | None
+    locked_until: datetime | None
     approximate: bool
     models: tuple[ModelPrices, ...]
     raw: Mapping[str, object] = field(repr=False, compare=False)
@@ -78,6 +88,8 @@ class Pricing:
         return cls(
             unit=reading.text(source, "unit"),
             as_of=reading.moment(source, "as_of"),
+            next_change_at=reading.optional_moment(source, "next_change_at"),
+            locked_until=reading.optional_moment(source, "locked_until"),
             approximate=reading.flag(source, "approximate"),
             models=tuple(ModelPrices.read(item) for item in reading.children(source, "models")),
             raw=source,

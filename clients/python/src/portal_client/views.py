@@ -1,11 +1,11 @@
 """What each command prints for a person."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
 from portal_client.errors import PaymentRequired, PortalError
-from portal_client.models import AutoRecharge, Balance, Estimate, SpendingLimit, Transaction
+from portal_client.models import AutoRecharge, Balance, Estimate, Gate, SpendingLimit, Transaction
 from portal_client.pricing import OperationPrice, Pricing
 from portal_client.tables import Column, pairs, printable, table
 
@@ -68,13 +68,26 @@ def pricing(answer: Pricing) -> str:
         Column("Needs"),
     )
     rows = [
-        (model.id, price.operation, _price(price, answer.unit), price.per, _requirement(price, answer.unit))
+        row
         for model in answer.models
         for price in model.operations
+        for row in _price_rows(model.id, price, answer.unit)
     ]
     text = table(columns, rows) if rows else "Nothing is offered."
-    note = "\n\n≈ approximate: the actual cost is known after the work is done." if "≈" in text else ""
-    return text + note
+    notes = []
+    if "≈" in text:
+        notes.append("≈ approximate: the actual cost is known after the work is done.")
+    notes += [
+        f"{model.id} {price.operation}: {amount(price.list_price)} for others ({', '.join(price.offers)})."
+        for model in answer.models
+        for price in model.operations
+        if price.list_price is not None
+    ]
+    if answer.locked_until is not None:
+        notes.append(f"These prices are kept for you until {_day(answer.locked_until)}.")
+    elif answer.next_change_at is not None:
+        notes.append(f"The next change is on {_day(answer.next_change_at)}.")
+    return "\n\n".join([text, "\n".join(map(printable, notes))]) if notes else text
 
 
 def estimate(answer: Estimate) -> str:
@@ -93,7 +106,22 @@ def estimate(answer: Estimate) -> str:
         total.append(("Range", f"{amount(answer.range.low)} to {amount(answer.range.high)}"))
     total.append(("Enough funds", "yes" if answer.sufficient else "no"))
     total.append(("Available after", amount(answer.available_after)))
+    if answer.gate is not None:
+        total += _gate(answer.gate)
     return (table(columns, rows) + "\n\n" if rows else "") + pairs(total)
+
+
+def _gate(gate: Gate) -> list[tuple[str, str]]:
+    """Why it is closed, what the plan counts of it, and whether it asks first."""
+    rows = [] if gate.open else [("Not available", gate.reason or "a gate is closed")]
+    if gate.monthly.get("limit") is not None:
+        day = str(gate.monthly.get("resets_at", ""))[:10]
+        rows.append(
+            ("This month", f"{gate.monthly.get('used')} of {gate.monthly['limit']} used, anew on {day}")
+        )
+    if gate.confirmation:
+        rows.append(("Confirmation", "needed: send confirm with the request"))
+    return rows
 
 
 def error(problem: PortalError) -> str:
@@ -136,6 +164,39 @@ def _spending_limit(limit: SpendingLimit) -> str:
     spent = "" if limit.spent is None else f"{amount(limit.spent)} of "
     resets = "" if limit.resets_at is None else f", resets {_day(limit.resets_at)}"
     return f"{spent}{amount(limit.limit)} {limit.currency or ''}".rstrip() + resets
+
+
+def _price_rows(model: str, price: OperationPrice, unit: str) -> list[tuple[str, ...]]:
+    """The price, and below it what changes it by the request."""
+    rows: list[tuple[str, ...]] = [
+        (model, price.operation, _price(price, unit), price.per, _requirement(price, unit))
+    ]
+    for modifier in price.modifiers:
+        if isinstance(modifier, Mapping) and (change := _change(modifier)):
+            requires = modifier.get("requires")
+            label = requires.get("label", "") if isinstance(requires, Mapping) else ""
+            rows.append(("", f"  {_option(modifier)}", change, "", str(label)))
+    return rows
+
+
+def _option(modifier: Mapping[str, object]) -> str:
+    """The option's name, or else what it is for ("resolution 2K or 4K")."""
+    name, when = modifier.get("name"), modifier.get("when")
+    if isinstance(name, str) and name:
+        return name
+    said = when.items() if isinstance(when, Mapping) else ()
+    return ", ".join(
+        f"{what} {' or '.join(map(str, allowed)) if isinstance(allowed, list) else allowed}"
+        for what, allowed in said
+    )
+
+
+def _change(modifier: Mapping[str, object]) -> str:
+    """Another price, a factor or an addition, as the portal writes them."""
+    if "price" in modifier:
+        return ("≈ " if modifier.get("approximate") else "") + str(modifier["price"])
+    times, add = str(modifier.get("times", "1")), str(modifier.get("add", "0"))
+    return " ".join(([f"× {times}"] if times != "1" else []) + ([f"+ {add}"] if add != "0" else []))
 
 
 def _price(price: OperationPrice, unit: str) -> str:
