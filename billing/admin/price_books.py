@@ -24,7 +24,7 @@ from billing.models import PriceNotice
 from billing.services import price_impact, price_notices
 from billing.services.price_impact import Impact, Tally
 from catalog import comparison, versions
-from catalog.admin.pages import UTCMomentField, page, who
+from catalog.admin.pages import UTCMomentField, page, sent, who
 from catalog.admin.price_books import PriceBookAdmin
 from catalog.models import PriceBook
 from catalog.pricing.units import CREDIT, micros_to_text
@@ -112,7 +112,7 @@ class PublishingAdmin(PriceBookAdmin):
     def publish(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """What the draft would have made of the last 30 days, and the button that puts it into force."""
         book = self._book(request, object_id)
-        form = PublishForm(request.POST or None, initial={"note": book.note, "notice_days": NOTICE_DAYS})
+        form = PublishForm(*sent(request), initial={"note": book.note, "notice_days": NOTICE_DAYS})
         problems: tuple[str, ...] = tuple(versions.price_problems(book))
         if request.method == "POST" and form.is_valid() and not problems:
             try:
@@ -155,7 +155,7 @@ class PublishingAdmin(PriceBookAdmin):
     def withdraw(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Take back a version that is not in force yet; who was told of it is told so."""
         book = self._book(request, object_id)
-        form = WithdrawForm(request.POST or None)
+        form = WithdrawForm(*sent(request))
         problems: tuple[str, ...] = ()
         if request.method == "POST" and form.is_valid():
             try:

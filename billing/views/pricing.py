@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.current import current_membership
 from accounts.models import BillingAccount
-from billing.selectors import identities, plan_comparison
+from billing.selectors import identities, plan_comparison, price_notices
 from billing.selectors import offers as agreed
 from billing.selectors import pricing as read
 from billing.selectors.account_prices import account_pricing
@@ -46,6 +46,7 @@ def pricing(request: HttpRequest) -> HttpResponse:
         return render(request, "billing/_prices.html", context)
     context["comparison"] = plan_comparison.of(terms.slug, locale_of(request)) if account is None else None
     context["agreed"] = _agreed(account) if account is not None else None
+    context["price_notice"] = price_notices.standing(account) if account is not None else None
     return render(request, "billing/pricing.html", context)
 
 

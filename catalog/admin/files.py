@@ -12,7 +12,7 @@ from unfold.decorators import action
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldBooleanSwitchWidget
 
 from catalog import drafts, loader, price_csv, profile_export, services
-from catalog.admin.pages import UTCMomentField, page, told
+from catalog.admin.pages import UTCMomentField, page, sent, told
 from catalog.models import PriceBook, Profile
 from catalog.price_csv import InvalidPrices
 from catalog.problems import InvalidProfile, Problem
@@ -51,7 +51,7 @@ class PriceFiles:
     def upload_prices(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Bring a CSV file into a draft: all of it, or nothing and every mistake by its line."""
         book: PriceBook = self._book(request, object_id)  # type: ignore[attr-defined]  # of the admin
-        form = PricesFileForm(request.POST or None, request.FILES or None)
+        form = PricesFileForm(*sent(request))
         problems: list[Problem] = []
         refusal: tuple[str, ...] = ()
         if request.method == "POST" and form.is_valid():
@@ -126,7 +126,7 @@ class ProfileFiles:
     def load_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Look at what a file would change, then store it."""
         profile = Profile.objects.get(pk=object_id)
-        form = ProfileFileForm(request.POST or None, request.FILES or None)
+        form = ProfileFileForm(*sent(request))
         problems: list[Problem] = []
         changes: list[Any] | None = None
         text = ""

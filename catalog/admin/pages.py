@@ -54,6 +54,11 @@ def page(
     return render(request, f"admin/catalog/{template}.html", {**frame, **context}, status=status)
 
 
+def sent(request: HttpRequest) -> tuple[Any, Any]:
+    """What a form is made from: the posted data and files, or nothing where it is only looked at."""
+    return (request.POST, request.FILES) if request.method == "POST" else (None, None)
+
+
 def told(request: HttpRequest, refusal: CannotPublish) -> None:
     """Show each reason of a refusal."""
     for problem in refusal.problems:

@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from catalog import comparison, drafts, grid_form, versions
 from catalog.admin.files import PriceFiles
-from catalog.admin.pages import UTCMomentField, page, told, who
+from catalog.admin.pages import UTCMomentField, page, sent, told, who
 from catalog.forms import PriceForm
 from catalog.models import Price, PriceBook, Profile
 from catalog.price_grid import Grid
@@ -212,7 +212,7 @@ class PriceBookAdmin(PriceFiles, ModelAdmin):
     def roll_back(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Publish the prices of this version again, with a reason."""
         book = self._book(request, object_id)
-        form = RollBackForm(request.POST or None)
+        form = RollBackForm(*sent(request))
         problems: tuple[str, ...] = ()
         if request.method == "POST" and form.is_valid():
             asked = form.cleaned_data

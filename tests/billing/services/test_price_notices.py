@@ -1,9 +1,11 @@
 """New prices are told once to each account they affect, with its own figures, and so is their withdrawal."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.core import mail
+from django.test import Client
 from django.utils.timezone import now
 
 from accounts.models import Membership, User
@@ -104,3 +106,22 @@ def test_the_notice_stands_until_the_prices_are_in_force(dearer: PriceBook, ann:
     notice = read.standing(ann.account)
     assert notice is not None
     assert notice.announcement.book == dearer
+
+
+def test_the_pricing_page_says_it_until_then_to_those_who_were_told(
+    dearer: PriceBook, ann: Payer, bob: Payer, client: Client
+) -> None:
+    price_notices.announce(dearer, by="")
+    told()
+    member(ann, "owner@example.com", "owner")
+    member(bob, "bobby@example.com", "owner")
+
+    def page(email: str) -> str:
+        client.force_login(User.objects.get(email=email))
+        return " ".join(re.sub(r"<[^>]+>", "", client.get("/pricing").content.decode()).split())
+
+    shown = page("owner@example.com").replace("\xa0", " ").replace("&nbsp;", " ")
+    assert "would have cost 12 credits instead of 10 credits." in shown
+    assert "Prices change on" not in page("bobby@example.com")
+    versions.withdraw(dearer, by="", because="")
+    assert "Prices change on" not in page("owner@example.com")
