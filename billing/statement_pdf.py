@@ -82,15 +82,12 @@ class _Sheet:
             self._text("Preview: the month still runs, and nothing here is signed.", 10, bold=True, below=5)
         taken = sum(line[3] for line in self.statement.sums if line[3] < 0)
         given = sum(line[3] for line in self.statement.sums if line[3] > 0)
-        for label, micros in (
-            ("Opening balance", self.statement.opening),
-            ("Came in", given),
-            ("Went out", taken),
-            ("Closing balance", self.statement.closing),
-        ):
-            self._line(
-                (_WIDTH - 60, "L"), label, (60.0, "R"), self._money(micros), bold=label.endswith("balance")
-            )
+        began = money_text(self.statement.opening, self.statement.opening_unit, self.locale)
+        self._line("Opening balance", began, bold=True)
+        if self.statement.opening_unit == self.statement.unit:
+            self._line("Came in", self._money(given))
+            self._line("Went out", self._money(taken))
+        self._line("Closing balance", self._money(self.statement.closing), bold=True)
         self._sums("By type", self._by(0))
         self._sums("By model", self._by(1))
 
@@ -188,13 +185,12 @@ class _Sheet:
             self.pdf.cell(width, 6, self._fitting(text, width - 2), border="B", align=Align.coerce(align))
         self.pdf.ln(6)
 
-    def _line(self, *cells: object, bold: bool) -> None:
-        (left, left_align), label, (right, right_align), value = cells  # type: ignore[misc]
+    def _line(self, label: str, value: str, *, bold: bool = False) -> None:
         self.pdf.set_font("geist", style="B" if bold else "", size=10)
         self.pdf.set_text_color(*_INK)
         self.pdf.set_draw_color(*_LINE)
-        self.pdf.cell(left, 8, label, border="B", align=Align.coerce(left_align))
-        self.pdf.cell(right, 8, value, border="B", align=Align.coerce(right_align))
+        self.pdf.cell(_WIDTH - 60, 8, label, border="B", align=Align.L)
+        self.pdf.cell(60, 8, value, border="B", align=Align.R)
         self.pdf.ln(8)
 
     def _fact(self, label: str, value: str) -> None:

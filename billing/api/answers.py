@@ -189,13 +189,16 @@ class ChangeSum(Answer):
 
 
 class BalanceChanges(Answer):
-    """From ``opening`` over ``sums`` to ``closing``; ``largest`` are the ten largest movements between them."""
+    """From ``opening`` over ``sums`` to ``closing``; ``largest`` are the ten largest movements between them.
+
+    ``change`` is null, and there are no sums, where the account was counted in another unit then.
+    """
 
     account: AccountId
     unit: Unit
     opening: BalanceAsOf
     closing: BalanceAsOf
-    change: Amount
+    change: Amount | None
     transactions: int
     sums: list[ChangeSum]
     largest: list[Transaction]

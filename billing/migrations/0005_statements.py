@@ -59,6 +59,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.UUIDField(default=config.ids.new_id, editable=False, primary_key=True, serialize=False)),
                 ('month', models.DateField()),
+                ('opening_unit', models.CharField(max_length=8)),
                 ('unit', models.CharField(max_length=8)),
                 ('opening', models.BigIntegerField()),
                 ('closing', models.BigIntegerField()),

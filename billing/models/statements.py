@@ -25,6 +25,7 @@ class SigningKey(models.Model):
 class Statement(models.Model):
     """One account's calendar month (UTC), sealed: what it began and ended with, and the signature over that.
 
+    ``opening`` is in ``opening_unit``: an account that is counted in another one since begins at 0 in that.
     The transactions are ``first_seq`` to ``last_seq`` (one before it in a month without any); ``head_before`` and
     ``head`` are the account's chain before and after them, so the signature over ``content`` covers every row. ``sums``
     are ``[kind, model, count, micros]``. The files are made from this and the ledger whenever somebody asks for them.
@@ -35,6 +36,7 @@ class Statement(models.Model):
         "accounts.BillingAccount", on_delete=models.PROTECT, related_name="statements", db_index=False
     )
     month = models.DateField()
+    opening_unit = models.CharField(max_length=8)
     unit = models.CharField(max_length=8)
     opening = models.BigIntegerField()
     closing = models.BigIntegerField()

@@ -30,10 +30,10 @@ def changes_body(account_id: Any, changes: Changes) -> Body:
     """``GET /v1/balance/changes``."""
     return {
         "account": public_id("acct", account_id),
-        "unit": changes.opening.unit,
+        "unit": changes.closing.unit,
         "opening": as_of_body(account_id, changes.opening),
         "closing": as_of_body(account_id, changes.closing),
-        "change": micros_to_text(changes.micros),
+        "change": None if changes.micros is None else micros_to_text(changes.micros),
         "transactions": changes.count,
         "sums": [
             {

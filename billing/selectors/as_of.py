@@ -67,7 +67,10 @@ class Sum:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """Why the balance moved: from ``opening`` over ``sums`` to ``closing``; ``largest`` are the largest movements."""
+    """Why the balance moved: from ``opening`` over ``sums`` to ``closing``; ``largest`` are the largest movements.
+
+    Where the account was counted in another unit then, there is neither a difference nor a sum.
+    """
 
     opening: Standing
     closing: Standing
@@ -75,8 +78,12 @@ class Changes:
     largest: list[Transaction]
 
     @property
-    def micros(self) -> int:
-        return self.closing.balance - self.opening.balance
+    def micros(self) -> int | None:
+        return self.closing.balance - self.opening.balance if self.one_unit else None
+
+    @property
+    def one_unit(self) -> bool:
+        return self.opening.unit == self.closing.unit
 
     @property
     def count(self) -> int:
@@ -86,10 +93,11 @@ class Changes:
 def standing(account_id: uuid.UUID, moment: datetime) -> Standing:
     """What the account had at the moment. Before its first transaction that is nothing."""
     seq = _until(account_id, moment) - 1
-    unit, last = Balance.objects.values_list("unit", "seq").get(pk=account_id)
-    after = Transaction.objects.filter(account_id=account_id, seq=seq).values_list("balance_after", flat=True)
+    now_unit, last = Balance.objects.values_list("unit", "seq").get(pk=account_id)
+    after = Transaction.objects.filter(account_id=account_id, seq=seq).values_list("balance_after", "unit")
+    balance, unit = after.first() or (0, now_unit)
     held, holds = _held(account_id, moment, last)
-    return Standing(moment, unit, after.first() or 0, held, holds, seq)
+    return Standing(moment, unit, balance, held, holds, seq)
 
 
 def changes(account_id: uuid.UUID, since: datetime, until: datetime) -> Changes:
@@ -97,7 +105,8 @@ def changes(account_id: uuid.UUID, since: datetime, until: datetime) -> Changes:
     opening, closing = standing(account_id, since), standing(account_id, until)
     between = Transaction.objects.filter(account_id=account_id, seq__gt=opening.seq, seq__lte=closing.seq)
     largest = between.extra(select={"size": "abs(amount)"}, order_by=["-size", "-seq"])[:LARGEST]
-    return Changes(opening, closing, _sums(account_id, opening, closing), list(largest))
+    sums = _sums(account_id, opening, closing) if opening.unit == closing.unit else []
+    return Changes(opening, closing, sums, list(largest))
 
 
 def _until(account_id: uuid.UUID, moment: datetime) -> int:

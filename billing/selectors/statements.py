@@ -97,8 +97,8 @@ def month_of(moment: datetime) -> date:
 def draft(account_id: uuid.UUID, unit: str, month: date) -> Statement:
     """What the month comes to by the ledger as it is now; neither signed nor saved."""
     first, end = (first_seq(account_id, begins(day)) for day in (month, following(month)))
-    opening, head_before = _ends(account_id, first - 1)
-    closing, head = _ends(account_id, end - 1)
+    opening, head_before, opening_unit = _ends(account_id, first - 1, unit)
+    closing, head, unit = _ends(account_id, end - 1, unit)
     with connection.cursor() as cursor:
         cursor.execute(SUMS_SQL, [account_id, month, following(month)])
         sums = cursor.fetchall()
@@ -106,6 +106,7 @@ def draft(account_id: uuid.UUID, unit: str, month: date) -> Statement:
         account_id=account_id,
         month=month,
         unit=unit,
+        opening_unit=opening_unit,
         opening=opening,
         closing=closing,
         first_seq=first,
@@ -126,6 +127,7 @@ def content(statement: Statement, account: BillingAccount, *, issued: datetime, 
         ("account", account.public_id),
         ("holder", account.name),
         ("month", f"{statement.month:%Y-%m}"),
+        ("opening_unit", statement.opening_unit),
         ("unit", statement.unit),
         ("opening_balance", micros_to_text(statement.opening)),
         ("closing_balance", micros_to_text(statement.closing)),
@@ -177,11 +179,11 @@ def rows(statement: Statement, most: int | None = None) -> Iterator[Row]:
         yield from (Row(*row) for row in batch)
 
 
-def _ends(account_id: uuid.UUID, seq: int) -> tuple[int, bytes]:
-    """Balance and hash after the account's transaction of that number; zeros before the first."""
+def _ends(account_id: uuid.UUID, seq: int, unit: str) -> tuple[int, bytes, str]:
+    """Balance, hash and unit after the account's transaction of that number; before the first zeros and ``unit``."""
     row = (
         Transaction.objects.filter(account_id=account_id, seq=seq)
-        .values_list("balance_after", "hash")
+        .values_list("balance_after", "hash", "unit")
         .first()
     )
-    return (0, NOTHING) if row is None else (row[0], bytes(row[1]))
+    return (0, NOTHING, unit) if row is None else (row[0], bytes(row[1]), row[2])

@@ -23,8 +23,9 @@ _COLUMNS: Final = (
     "reference", "model", "api_key", "key", "details", "hash",
 )  # fmt: skip
 _HEAD: Final = (
-    "statement", "state", "issuer", "account", "holder", "month", "unit", "opening_balance", "closing_balance",
-    "transactions", "first_number", "last_number", "head_before", "head", "issued_at", "key",
+    "statement", "state", "issuer", "account", "holder", "month", "opening_unit", "unit",
+    "opening_balance", "closing_balance", "transactions", "first_number", "last_number",
+    "head_before", "head", "issued_at", "key",
 )  # fmt: skip
 
 Keys = Mapping[str, bytes]
@@ -114,6 +115,7 @@ def _check_rows(report: Report, lines: _Lines) -> None:
     head = report.head
     previous, balance = bytes.fromhex(head["head_before"]), _micros(head["opening_balance"])
     number, count = int(head["first_number"]) - 1, 0
+    units = (head["opening_unit"], head["unit"])
     for cells in lines:
         if not cells:
             break
@@ -127,7 +129,7 @@ def _check_rows(report: Report, lines: _Lines) -> None:
             )
         if link.hex() != row["hash"]:
             report.wrong.append(f"{where} or the hash before it was changed: its hash is another.")
-        if not row["time_utc"].startswith(head["month"]) or row["unit"] != head["unit"]:
+        if not row["time_utc"].startswith(head["month"]) or row["unit"] not in units:
             report.wrong.append(f"{where} is not of this month and unit.")
         if len(report.wrong) > 20:
             raise ValueError("; ".join(report.wrong[:3]) + "; and more")
@@ -149,9 +151,8 @@ def _check_ends(report: Report, last: bytes, balance: int, number: int, count: i
         report.wrong.append("There are more or fewer transactions than the statement names.")
     if not report.wrong:
         report.checked.append(f"Chain: each of {count} transactions has the hash that its columns give.")
-        report.checked.append(
-            f"Sums: {head['opening_balance']} becomes {head['closing_balance']} {head['unit']}."
-        )
+        began = f"{head['opening_balance']} {head['opening_unit']}"
+        report.checked.append(f"Sums: {began} becomes {head['closing_balance']} {head['unit']}.")
 
 
 def _check_signature(report: Report, signature: bytes, keys: Keys) -> None:
