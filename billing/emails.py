@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 
 from accounts.models import BillingAccount
 from billing import outbox
-from billing.models import AutoRecharge, Notice, Payment, PriceNotice
+from billing.models import AutoRecharge, Invoice, Notice, Payment, PriceNotice
 from billing.money_text import parts
 from catalog import snapshot
 from catalog.pricing.units import Amount, from_minor
@@ -24,6 +24,7 @@ NOTICE_DAYS: Final = ("resets", "day")
 MAILS: Final = (
     *("receipt", "recharge_failed", "recharge_paused", "recharge_action", "recharge_capped"),
     *("price_change", "price_change_withdrawn"),
+    "invoice",
 )
 """Each is a message kind ``email.<name>`` and three templates in ``emails/billing``; so is each kind of Notice."""
 
@@ -39,6 +40,8 @@ def send(name: str, payload: outbox.Payload) -> None:
         context |= _about(Payment.objects.get(pk=uuid.UUID(payload["payment"])))
     if "price_notice" in payload:
         context |= _about_prices(PriceNotice.objects.get(pk=uuid.UUID(payload["price_notice"])))
+    if "invoice" in payload:
+        context |= _about_invoice(Invoice.objects.get(pk=uuid.UUID(payload["invoice"])))
     template = f"emails/billing/{name}"
     subject = " ".join(render_to_string(f"{template}_subject.txt", context).split())
     mail = EmailMultiAlternatives(
@@ -92,6 +95,14 @@ def _about(payment: Payment) -> dict[str, Any]:
         "credits": _text(Amount(payment.credits, payment.unit)),
         "reason": payment.failure_message or "The card was declined.",
         "action_url": payment.action_url,
+    }
+
+
+def _about_invoice(invoice: Invoice) -> dict[str, Any]:
+    return {
+        "invoice": invoice,
+        "due": _text(invoice.due),
+        "invoice_url": f"{settings.PORTAL_BASE_URL}/invoices/{invoice.public_id}",
     }
 
 

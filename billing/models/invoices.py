@@ -1,6 +1,6 @@
 """What an account owes for work it had on credit: our own invoices, numbered without gaps, and closed months."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pgtrigger
 from django.db import models
@@ -115,6 +115,11 @@ class Invoice(models.Model):
     def due(self) -> Amount:
         """What is to be paid."""
         return from_minor(self.due_minor, self.currency)
+
+    @property
+    def last_moment(self) -> datetime:
+        """The last moment the invoice is for: ``ends_at`` itself is the next one's."""
+        return self.ends_at - timedelta(microseconds=1)
 
     def overdue_at(self, moment: datetime) -> bool:
         return self.status == self.Status.OPEN and moment >= self.due_at

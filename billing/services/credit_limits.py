@@ -100,7 +100,8 @@ def recompute(account_id: uuid.UUID) -> bool:
     limit = decided.limit if decided else by_rule(snapshot.current().terms(account.profile), past)
     if balances.of(account_id).credit_limit == limit:
         return False
-    if decided is None:
+    said = CreditLimitDecision.objects.filter(account=account).order_by("-id").first()
+    if decided is None and not (said and said.source == Source.RELEASE and said.limit == limit):
         CreditLimitDecision.objects.create(
             account=account, source=Source.RULE, limit=limit, facts=asdict(past), created_at=clock.now()
         )

@@ -114,7 +114,7 @@ def change(
 
 @transaction.atomic
 def cancel(account_id: uuid.UUID, *, by: User | None = None, reason: str = "") -> Subscription:
-    """Give the plan up at the period's end; until then it can be undone. Raises InvalidState without one."""
+    """End the plan with its period; until then it can be undone. Raises InvalidState without one."""
     lock_account(account_id)
     running = _running(account_id)
     if not running.cancel_at_end:

@@ -104,7 +104,8 @@ def pay_by(request: HttpRequest, mode: str) -> HttpResponse:
         shown = mode_preview.preview(account, mode)
     except InvalidRequest as unknown:
         raise Http404(unknown.detail) from unknown
-    form = WayToPayForm(request.POST or None, locale=locale, asks_limit=mode == "metered")
+    sent = request.POST if request.method == "POST" else None
+    form = WayToPayForm(sent, locale=locale, asks_limit=mode == "metered")
     usual = money_text(shown.limit, shown.unit_to, locale, bare=True, short=True)
     context: dict[str, Any] = {
         "shown": shown,

@@ -26,6 +26,8 @@ PROMISED = {
     ("post", "/v1/topups"): {"checkout_url"},
     ("get", "/v1/balance/changes"): {"unit", "opening", "closing", "change", "sums", "largest"},
     ("get", "/v1/statements"): {"data", "next_cursor"},
+    ("get", "/v1/invoices"): {"data", "next_cursor"},
+    ("get", "/v1/invoices/{invoice_id}"): {"id", "number", "status", "total", "amount_due", "due_at", "lines"},
     ("get", "/v1/charges"): {"data", "next_cursor"},
     ("get", "/v1/charges/{charge_id}"): {"id", "status", "unit", "metadata", "hold"},
     ("post", "/v1/charges"): {

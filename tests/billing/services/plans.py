@@ -24,12 +24,17 @@ AGES = ("holds_in_time", "outbox_sent")
 START = datetime(2027, 1, 31, 10, tzinfo=UTC)
 
 
-@pytest.fixture
-def profiles(db: None) -> Iterator[None]:
-    """Profiles ``toon``, ``sites`` and ``gateway``; the ledger's clock stands at START, the books are in order after."""
+def load() -> None:
+    """The three profiles, as they are bundled."""
     for name in ("toon", "sites", "gateway"):
         call_command("load_profile", name, stdout=io.StringIO())
     snapshot.refresh()
+
+
+@pytest.fixture
+def profiles(db: None) -> Iterator[None]:
+    """Profiles ``toon``, ``sites`` and ``gateway``; the ledger's clock stands at START, the books are in order after."""
+    load()
     at(START)
     yield
     found = {finding.name: finding.examples for finding in reconciliation.run() if finding.breaches}

@@ -123,7 +123,7 @@ def test_a_charge_of_the_other_unit_is_not_refunded_in_this_one() -> None:
 def test_too_many_keys_for_the_plan_to_return_to() -> None:
     payer = account("toon", mode="metered")
     create_key(account=payer, name="Production")
-    with pytest.raises(InvalidState, match="Free has no API keys. Revoke 1 of these first: Production"):
+    with pytest.raises(InvalidState, match=r"Free has no API keys. Revoke 1 of these first: Production"):
         switch(payer, "subscription")
     assert payer.mode == "metered"
 
@@ -191,7 +191,7 @@ def test_an_overdue_invoice_keeps_the_ways_that_pay_later_shut() -> None:
     at(START + timedelta(days=1))
     switch(payer, "subscription")
     at(START + timedelta(days=20))
-    with pytest.raises(InvalidState, match="INV-000001 is overdue. Pay it first"):
+    with pytest.raises(InvalidState, match=r"INV-000001 is overdue\. Pay it first"):
         switch(payer, "metered")
 
 
