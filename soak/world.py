@@ -15,7 +15,7 @@ from config.embedded import template
 from config.embedded.postgres import Cluster
 from soak.crew import Crew
 
-PROFILES = ("ads", "images")
+PROFILES = ("ads", "images", "toon")
 Report = Callable[[str], None]
 
 

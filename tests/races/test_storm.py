@@ -11,14 +11,12 @@ from tests.fire import SEED, Noted
 
 pytestmark = pytest.mark.slow
 
-OTHER_ORDER = Guard(
-    "the order in which grants are used",
-    sql=(
-        "CREATE OR REPLACE FUNCTION ledger_burn_rank(lot ledger_grant) RETURNS ledger_burn_rank"
-        " LANGUAGE sql IMMUTABLE AS $$"
-        " SELECT ROW(-lot.priority, coalesce(lot.expires_at, 'infinity'), lot.source = 'topup', lot.id)::ledger_burn_rank $$",
-    ),
-)
+BACKWARDS = """
+CREATE OR REPLACE FUNCTION ledger_burn_rank(lot ledger_grant) RETURNS ledger_burn_rank LANGUAGE sql IMMUTABLE AS $$
+    SELECT ROW(-lot.priority, coalesce(lot.expires_at, 'infinity'), lot.source = 'topup', lot.id)::ledger_burn_rank
+$$
+"""
+OTHER_ORDER = Guard("the order in which grants are used", sql=(BACKWARDS,))
 
 
 def test_the_ledger_answers_as_the_oracle(world: World, note: Noted) -> None:
