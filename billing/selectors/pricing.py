@@ -73,6 +73,7 @@ class Option:
     micros: int | None
     times: str
     gate: str
+    approximate: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +247,7 @@ def _option(option: Document) -> Option:
         micros=_micros(option.get("price")) if "price" in option else added or None,
         times="" if times == "1" else times,
         gate=gate["label"] if gate else "",
+        approximate=option.get("approximate", False),
     )
 
 

@@ -46,7 +46,7 @@ IMAGES = [
 
 _veo = partial(_site, model="veo-3-1", per="second")
 _standard = partial(_veo, option="standard queue", price="32", shown="standard queue 32")
-_relaxed = partial(_veo, option="relaxed queue", price="18.75", shown="relaxed queue 18.75")
+_relaxed = partial(_veo, option="relaxed queue", price="18.75", shown="relaxed queue ≈ 18.75")
 _hd = partial(_veo, option="HD queue 1080p", price="85", shown="HD queue 1080p 85 (Premium)", plan="premium")
 _2k = partial(_veo, option="2K", price="64", shown="2K 64 (Premium)", plan="premium")
 _4k = partial(_veo, option="4K", price="128", shown="4K 128 (Premium)", plan="premium")
