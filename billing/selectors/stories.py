@@ -1,4 +1,4 @@
-"""The story of one transaction: what was held, what it came to, what came back, which grants paid."""
+"""The story of one transaction: what was asked, held and charged, by which prices, what came back, which grants paid."""
 
 import uuid
 from dataclasses import dataclass
@@ -9,7 +9,9 @@ from django.db.models import Q
 
 from accounts.models import ApiKey
 from billing.ledger.models import Charge, Grant, GrantUse, Kind, Transaction
-from billing.models import Payment
+from billing.models import Invoice, Payment
+from billing.selectors import story_links
+from billing.selectors.story_links import Link, Prices, Undone
 from billing.selectors.transactions import one
 from catalog.pricing.units import parse_micros
 from config.ids import public_id
@@ -22,6 +24,19 @@ SOURCES: dict[str, str] = {
     Grant.Source.ADMIN: "Added by support",
     Grant.Source.REFUND: "Refund",
 }
+
+
+WHY: dict[str, str] = {
+    Kind.BONUS: "A gift; it moves no expiry of bought credits",
+    Kind.TRIAL: "To try things out; it moves no expiry of bought credits",
+    Kind.PLAN_GRANT: "The plan's credits for its period",
+    Kind.EXPIRY: "Their time was over before they were used",
+    Kind.RESET: "Plan credits that were left at the end of their period",
+    Kind.ADJUSTMENT: "Posted by support",
+    Kind.DISPUTE: "The bank gave the payment back to the card's holder",
+    Kind.INVOICE: "Moved from the balance to an invoice, or back",
+}
+"""What a transaction that is no piece of work means, by its kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +67,7 @@ class Used:
     micros: int
     expires_at: datetime | None
     granted_at: datetime
+    transaction: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +75,16 @@ class Story:
     transaction: Transaction
     steps: list[Step]
     lines: list[PriceLine]
+    estimate: list[PriceLine]
+    """The lines of the estimate, where they are not those of the price."""
+    prices: Prices | None
     used: list[Used]
     grant: Grant | None
     payment: Payment | None
+    undone: Undone | None
+    invoice: Invoice | None
+    reason: str
+    link: Link
     facts: list[tuple[str, str]]
 
 
@@ -70,14 +93,22 @@ def story(account_id: uuid.UUID, transaction_id: uuid.UUID) -> Story | None:
     row = one(account_id, transaction_id)
     if row is None:
         return None
-    grant = Grant.objects.filter(transaction_id=row.pk).first()
+    charge = row.charge
+    estimate = _lines(charge.estimate_lines) if charge else []
+    lines = _priced(charge, estimate) if charge else []
     return Story(
         transaction=row,
-        steps=_charge_steps(row, row.charge) if row.charge else [_single_step(row)],
-        lines=_lines(row.charge) if row.charge else [],
+        steps=_charge_steps(row, charge) if charge else [_single_step(row)],
+        lines=lines,
+        estimate=estimate if estimate != lines else [],
+        prices=story_links.prices(charge.price_book_id) if charge else None,
         used=_used(row.pk),
-        grant=grant,
-        payment=_payment(row),
+        grant=Grant.objects.filter(transaction_id=row.pk).first(),
+        payment=story_links.payment(row) if row.kind in (Kind.TOPUP, Kind.AUTO_RECHARGE) else None,
+        undone=None if charge else story_links.undone(row),
+        invoice=None if charge else story_links.invoice(row),
+        reason=str(row.details.get("reason") or ""),
+        link=story_links.link(row.pk),
         facts=_facts(row),
     )
 
@@ -98,7 +129,13 @@ def _charge_steps(row: Transaction, charge: Charge) -> list[Step]:
             steps.append(_settled(one_of, charge, at_once, one_of.pk == row.pk))
         else:
             steps.append(
-                Step("Refunded", one_of.created_at, one_of.amount, charge.reason, current=one_of.pk == row.pk)
+                Step(
+                    "Refunded",
+                    one_of.created_at,
+                    one_of.amount,
+                    str(one_of.details.get("reason") or ""),
+                    current=one_of.pk == row.pk,
+                )
             )
     return steps
 
@@ -106,20 +143,38 @@ def _charge_steps(row: Transaction, charge: Charge) -> list[Step]:
 def _settled(usage: Transaction, charge: Charge, at_once: bool, current: bool) -> Step:
     if at_once:
         return Step("Charged on acceptance", usage.created_at, usage.amount, current=current)
-    note = "The actual cost"
-    if charge.uncollected:
-        note = "The actual cost, as far as the balance went; the rest is on the house"
+    note = ". ".join(_remarks(charge))
     return Step("Settled", usage.created_at, usage.amount, note, current=current)
 
 
+def _remarks(charge: Charge) -> list[str]:
+    """How the settlement differs from what was held."""
+    cost = (charge.cost or 0) + charge.uncollected
+    remarks = ["The actual cost"]
+    if cost > charge.amount:
+        remarks.append("It was more than was held; the difference came from what else was available")
+    elif cost < charge.amount:
+        remarks.append("It was less than was held; the rest returned at once")
+    if charge.uncollected:
+        remarks.append("What the balance did not cover is on the house")
+    if charge.finished_at is not None and charge.finished_at > charge.expires_at:
+        remarks.append("It came late, after the hold's time was over")
+    return remarks
+
+
 def _single_step(row: Transaction) -> Step:
-    return Step(Kind(row.kind).label, row.created_at, row.amount, current=True)
+    return Step(Kind(row.kind).label, row.created_at, row.amount, WHY.get(row.kind, ""), current=True)
 
 
-def _lines(charge: Charge) -> list[PriceLine]:
-    shown: list[dict[str, Any]] = (
-        charge.cost_lines if charge.cost_lines is not None else charge.estimate_lines
-    )
+def _priced(charge: Charge, estimate: list[PriceLine]) -> list[PriceLine]:
+    """The lines of what was charged; none where the generation service named a cost of its own."""
+    if charge.cost_lines is not None:
+        return _lines(charge.cost_lines)
+    whole = (charge.cost or 0) + charge.uncollected
+    return estimate if sum(line.micros for line in estimate) == whole else []
+
+
+def _lines(shown: list[dict[str, Any]]) -> list[PriceLine]:
     return [
         PriceLine(
             line["what"], line["quantity"], parse_micros(line["unit_price"]), parse_micros(line["amount"])
@@ -136,15 +191,10 @@ def _used(transaction_id: uuid.UUID) -> list[Used]:
             use.amount,
             use.grant.expires_at,
             use.grant.created_at,
+            public_id("txn", use.grant.transaction_id),
         )
         for use in uses
     ]
-
-
-def _payment(row: Transaction) -> Payment | None:
-    if row.kind not in (Kind.TOPUP, Kind.AUTO_RECHARGE):
-        return None
-    return Payment.objects.filter(transaction_id=row.pk, account_id=row.account_id).first()
 
 
 def _facts(row: Transaction) -> list[tuple[str, str]]:
@@ -161,16 +211,13 @@ def _facts(row: Transaction) -> list[tuple[str, str]]:
         ("Charge", public_id("ch", charge.pk) if charge else ""),
         ("Reference", row.reference),
         ("API key", f"{key.name} ({key.prefix}…{key.last4})" if key else ""),
-        ("Parameters", _parameters(charge)),
+        ("Asked for", _named(charge.parameters) if charge else ""),
+        ("Delivered", _named(charge.outputs or {}) if charge else ""),
         ("Provider", routing.get("provider_name") or routing.get("provider") or ""),
         ("Ran as", routing.get("executed_model") or ""),
     ]
     return [(name, value) for name, value in facts if value]
 
 
-def _parameters(charge: Charge | None) -> str:
-    if charge is None:
-        return ""
-    return ", ".join(
-        f"{name} {value}" for name, value in sorted((charge.outputs or charge.parameters).items())
-    )
+def _named(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in sorted(values.items()))
