@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing import sample
+from billing.services import statements
 
 
 class Command(BaseCommand):
@@ -23,6 +24,7 @@ class Command(BaseCommand):
         if settings.STRIPE_LIVE_MODE:
             raise CommandError("Sample data does not belong beside a live Stripe key.")
         accounts = sample.create(options["password"], options["profile"])
+        statements.seal_due()
         answer = [{"account": a.public_id, "name": a.name, "email": a.email} for a in accounts]
         if options["json"]:
             self.stdout.write(json.dumps({"accounts": answer, "password": options["password"]}))
