@@ -11,11 +11,11 @@ from django.db.models import Q
 
 from billing.ledger import balances
 from billing.ledger.errors import NoSuchAccount
-from billing.ledger.models import Charge, Transaction
+from billing.ledger.models import Charge, Kind, Transaction
 from billing.models import AutoRecharge
 from billing.selectors import cursors, subscriptions
 from billing.selectors.identities import Identity
-from billing.selectors.transactions import first_seq
+from billing.selectors.transactions import find, first_seq
 from billing.selectors.usage import Use
 from catalog.pricing.units import CREDIT, decimal_to_text, from_minor, micros_to_text
 from catalog.terms import Terms
@@ -25,6 +25,7 @@ Body = dict[str, Any]
 
 ROUTING: Final = ("provider", "provider_name", "executed_model", "upstream_id")
 MOST_GRANTS: Final = 200
+LAST_NUMBER: Final = 2**63 - 1
 
 # One statement for everything GET /v1/balance shows; grants come in the order in which they are used.
 STANDING_SQL: Final = f"""
@@ -175,18 +176,18 @@ def usage(
     limit: int = 50,
 ) -> Body:
     """A page of the account's transactions, newest first; ``since`` is included, ``until`` is not."""
-    rows = Transaction.objects.filter(account_id=account_id).order_by("-seq")
-    if kind is not None:
-        rows = rows.filter(kind=kind) if kind == "usage" else rows.filter(~Q(kind="usage"), kind=kind)
-    if model is not None:
-        rows = rows.filter(model=model)
-    if since is not None:
-        rows = rows.filter(seq__gte=first_seq(account_id, since), created_at__gte=since)
-    if until is not None:
-        rows = rows.filter(seq__lt=first_seq(account_id, until), created_at__lt=until)
+    below = LAST_NUMBER if until is None else first_seq(account_id, until)
     if cursor is not None:
-        rows = rows.filter(seq__lt=cursors.number("t", cursor))
-    found = list(rows[: limit + 1])
+        below = min(below, cursors.number("t", cursor))
+    oldest = 1 if since is None else first_seq(account_id, since)
+    if model or kind == Kind.USAGE:
+        kinds = () if kind is None else (kind,)
+        found = find(account_id, below, oldest, model=model or "", kinds=kinds, most=limit + 1)
+    else:
+        rows = Transaction.objects.filter(account_id=account_id, seq__lt=below, seq__gte=oldest)
+        if kind is not None:
+            rows = rows.filter(~Q(kind=Kind.USAGE), kind=kind)  # the partial index of everything but usage
+        found = list(rows.order_by("-seq")[: limit + 1])
     return cursors.page(found, limit, lambda row: cursors.of_number("t", row.seq), transaction_body)
 
 

@@ -15,6 +15,7 @@ from tests.pages.browsing import PHONE, WIDE, open_browser
 PAGES = {
     "overview": "/",
     "transactions": "/transactions",
+    "usage": "/usage",
     "add-credits": "/credits/add",
     "auto-recharge": "/auto-recharge",
     "pricing": "/pricing",

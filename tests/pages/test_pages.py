@@ -75,6 +75,8 @@ def test_axe_finds_nothing_and_nothing_spills_over(site: Site, theme: str, phone
         "/transactions",
         "/credits/add",
         "/auto-recharge",
+        "/usage",
+        "/usage?group=key&period=90d",
         "/limits",
         "/credits",
         site.key_limit,
@@ -90,7 +92,7 @@ def test_axe_finds_nothing_and_nothing_spills_over(site: Site, theme: str, phone
         for session, paths in (
             (None, PUBLIC),
             (site.busy, private),
-            (site.fresh, ("/", "/transactions?q=x", "/keys")),
+            (site.fresh, ("/", "/usage", "/transactions?q=x", "/keys")),
         ):
             context = context_for(browser, site.url, session, theme=theme, phone=phone)
             for path in paths:

@@ -44,3 +44,35 @@ LANGUAGE sql STABLE AS $$
        AND t.seq > coalesce((SELECT f.seq FROM ledger_usagefold f WHERE f.account_id = account), 0)
        AND t.created_at >= since::timestamp AT TIME ZONE 'UTC' AND t.created_at < until::timestamp AT TIME ZONE 'UTC'
 $$;
+
+-- The numbers of the account's newest transactions below a number and above a floor that are of this model, key and kinds ('' or null:
+-- any). The folded days say where such transactions are, so the days without one are not read; what came since is.
+CREATE OR REPLACE FUNCTION ledger_find(account uuid, below bigint, floor bigint, of_model text, of_key uuid, of_kinds text[], most int)
+RETURNS SETOF bigint LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    span record;
+    found int := 0;
+    more int;
+BEGIN
+    FOR span IN
+        SELECT coalesce((SELECT f.seq FROM ledger_usagefold f WHERE f.account_id = account), 0) + 1 AS first, below - 1 AS last
+         UNION ALL
+        SELECT days.first, days.last FROM (
+            SELECT min(d.first_seq) AS first, max(d.last_seq) AS last
+              FROM ledger_usageday d
+             WHERE d.account_id = account AND (of_model = '' OR d.model = of_model) AND (of_key IS NULL OR d.api_key_id = of_key)
+               AND (of_kinds IS NULL OR d.kind = ANY (of_kinds))
+             GROUP BY d.day ORDER BY d.day DESC) days
+    LOOP
+        RETURN QUERY
+        SELECT t.seq FROM ledger_transaction t
+         WHERE t.account_id = account
+           AND t.seq >= greatest(span.first, floor + 1) AND t.seq <= least(span.last, below - 1)
+           AND (of_model = '' OR t.model = of_model) AND (of_key IS NULL OR t.api_key_id = of_key)
+           AND (of_kinds IS NULL OR t.kind = ANY (of_kinds))
+         ORDER BY t.seq DESC LIMIT most - found;
+        GET DIAGNOSTICS more = ROW_COUNT;
+        found := found + more;
+        EXIT WHEN found >= most OR span.first <= floor + 1;
+    END LOOP;
+END $$;

@@ -14,7 +14,9 @@ from django.db import connection, connections
 
 from billing.ledger import refunds, usage_days
 from billing.ledger.holds import FinishRequest, finish, place
+from billing.ledger.models import Transaction
 from billing.ledger.usage_days import UsageDay, UsageFold
+from billing.selectors import transactions
 from config.ids import public_id
 from tests.billing.ledger.conftest import CREDIT, OpenAccount, at, give, hold, settle, wanted
 
@@ -237,3 +239,29 @@ def test_the_command_folds_one_account_all_of_them_or_everything_again(open_acco
     assert UsageFold.objects.get(account_id=other).seq == 1
     with pytest.raises(CommandError, match="There is no account acct_7"):
         call_command("fold_usage", "--account", "acct_7", stdout=told)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_is_found_by_days_is_what_a_look_at_every_row_finds(
+    open_account: OpenAccount, seed: int
+) -> None:
+    at(START)
+    account_id = open_account(100)
+    life = Life(account_id, seed)
+    for _ in range(60):
+        life.step()
+        if life.chance.random() < 0.2:
+            usage_days.fold(account_id, most=life.chance.choice([2, 1000]))
+    rows = list(Transaction.objects.filter(account_id=account_id).order_by("-seq"))
+    for _ in range(30):
+        model = life.chance.choice(["", *MODELS])
+        kinds = life.chance.choice([(), ("usage",), ("refund", "topup")])
+        below, oldest = sorted((life.chance.randint(1, len(rows) + 1) for _ in range(2)), reverse=True)
+        most = life.chance.choice([1, 3, 50])
+        expected = [
+            row.seq
+            for row in rows
+            if oldest <= row.seq < below and model in ("", row.model) and (not kinds or row.kind in kinds)
+        ]
+        found = transactions.find(account_id, below, oldest, model=model, kinds=kinds, most=most)
+        assert [row.seq for row in found] == expected[:most]
