@@ -7,26 +7,32 @@ drops them at once (``forget``). The ledger's call checks the key again, so a re
 import time
 import uuid
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection
 
 from accounts.keys import digest, well_formed
 from accounts.models import BillingAccount
+from billing.models import Subscription
 
-_COLUMNS: Final = """
+_ANCHOR: Final = (
+    "(SELECT s.anchor FROM billing_subscription s WHERE s.account_id = a.id AND s.status <> 'canceled')"
+)
+_COLUMNS: Final = f"""
 SELECT k.id, k.kind, a.id, a.profile, a.plan, a.mode, a.unit, a.name,
        CASE WHEN k.revoked_at IS NULL AND coalesce(k.expires_at > now(), true) AND a.status IS DISTINCT FROM 'closed'
-            THEN coalesce(extract(epoch FROM k.expires_at - now()), 86400)::int ELSE 0 END
-"""
+            THEN coalesce(extract(epoch FROM k.expires_at - now()), 86400)::int ELSE 0 END,
+       {_ANCHOR}
+"""  # noqa: S608 - no input in it
 BY_KEY_SQL: Final = (
     _COLUMNS
     + "FROM accounts_apikey k LEFT JOIN accounts_billingaccount a ON a.id = k.account_id WHERE k.digest = %s"
 )
-BY_ACCOUNT_SQL: Final = """
-SELECT NULL::uuid, 'account', id, profile, plan, mode, unit, name, 86400
-  FROM accounts_billingaccount WHERE id = %s AND status <> 'closed'
-"""
+BY_ACCOUNT_SQL: Final = f"""
+SELECT NULL::uuid, 'account', a.id, a.profile, a.plan, a.mode, a.unit, a.name, 86400, {_ANCHOR}
+  FROM accounts_billingaccount a WHERE a.id = %s AND a.status <> 'closed'
+"""  # noqa: S608 - no input in it
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +49,17 @@ class Identity:
     name: str
     valid_for: int
     """Seconds until the key's own expiry, as far as it was known when it was read; 0: not valid."""
+    anchor: datetime | None = None
+    """From when the billing periods of the account's subscription are counted; None without one."""
 
 
 def from_row(row: tuple[Any, ...] | None) -> Identity | None:
     """The identity in a row of BY_KEY_SQL or BY_ACCOUNT_SQL, or None where it opens nothing."""
     if row is None or row[8] <= 0:
         return None
-    key_id, kind, account_id, *texts, valid_for = row
+    key_id, kind, account_id, *texts, valid_for, anchor = row
     profile, plan, mode, unit, name = (text or "" for text in texts)
-    return Identity(key_id, kind, account_id, profile, plan, mode, unit, name, valid_for)
+    return Identity(key_id, kind, account_id, profile, plan, mode, unit, name, valid_for, anchor)
 
 
 class IdentityCache:
@@ -109,16 +117,18 @@ def by_account(account_id: uuid.UUID) -> Identity | None:
 
 def of_account(account: BillingAccount) -> Identity:
     """A signed-in member's account, as pricing knows it."""
+    live = Subscription.objects.filter(account=account).exclude(status="canceled")
     return Identity(
-        None,
-        "account",
-        account.pk,
-        account.profile,
-        account.plan,
-        account.mode,
-        account.unit,
-        account.name,
-        0,
+        key_id=None,
+        kind="account",
+        account_id=account.pk,
+        profile=account.profile,
+        plan=account.plan,
+        mode=account.mode,
+        unit=account.unit,
+        name=account.name,
+        valid_for=0,
+        anchor=live.values_list("anchor", flat=True).first(),
     )
 
 

@@ -124,8 +124,11 @@ def count_of(customer: Identity, priced: Priced, at: datetime | None = None) -> 
 
 
 def count_period(customer: Identity, moment: datetime) -> tuple[datetime, datetime]:
-    """Start and end of the period monthly counts are for: the calendar month (UTC)."""
-    return periods.period(periods.month_of(moment), 0)
+    """Start and end of the period monthly counts are for: the subscription's, else the calendar month (UTC)."""
+    anchor = customer.anchor
+    if anchor is None:
+        return periods.period(periods.month_of(moment), 0)
+    return periods.period(anchor, periods.number_at(anchor, moment))
 
 
 def count_refusal(customer: Identity, scope: str, limit: int) -> ModelUnavailable:

@@ -1,11 +1,16 @@
 """What a plan, a balance, a monthly count or a confirmation opens: the same for estimate, dry run and charge."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.utils.timezone import now
 
 from billing.ledger import grants
 from billing.ledger.models import Charge
+from billing.models import Subscription
+from billing.selectors.api import instant
+from billing.services.validity import add_months
 from tests.billing.api.conftest import Api, Payer, payer
 from tests.billing.api.working import authorize, work
 
@@ -58,6 +63,28 @@ def test_a_batch_counts_within_itself(ben: Payer, studio: Api) -> None:
     reply = studio.post("/v1/charges/batch", {"charges": [work(ben, "site")] * 3}).body["data"]
     assert [entry["status"] for entry in reply] == ["authorized", "authorized", 403]
     assert Charge.objects.filter(account_id=ben.account.pk, count_scope="full-sites").count() == 2
+
+
+def test_the_count_is_of_the_subscriptions_own_period(ben: Payer, studio: Api) -> None:
+    """What was had before the running period began does not count in it; the estimate says when it ends."""
+    authorize(studio, ben, model="site")
+    anchor = now() - timedelta(days=45)
+    changed = Subscription.objects.filter(account=ben.account).update(anchor=anchor)
+    if not changed:
+        Subscription.objects.create(
+            account=ben.account,
+            plan="basic",
+            status="active",
+            anchor=anchor,
+            period_ends_at=add_months(anchor, 2),
+        )
+    begun = add_months(anchor, 1)
+    Charge.objects.filter(account_id=ben.account.pk).update(authorized_at=begun - timedelta(seconds=1))
+    monthly = ask(ben.api, "site")["gate"]["monthly"]
+    assert (monthly["used"], monthly["resets_at"]) == (0, instant(add_months(anchor, 2)))
+    authorize(studio, ben, model="site")
+    authorize(studio, ben, model="site")
+    assert studio.post("/v1/charges", work(ben, "site")).status == 403
 
 
 def test_a_plan_gate_names_the_plan_that_opens_it(ben: Payer, studio: Api) -> None:

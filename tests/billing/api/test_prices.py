@@ -1,13 +1,18 @@
 """The price list and the estimate."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils.timezone import now
 
 from billing.ledger import balances, grants
 from billing.ledger.models import Charge, Transaction
+from billing.selectors.api import instant
+from catalog import snapshot, versions
+from catalog.models import PriceList
 from tests.billing.api.conftest import CREDIT, Api, Payer, payer
 
 
@@ -143,3 +148,55 @@ def test_the_estimate_is_json_text_not_float(ann: Payer) -> None:
         headers={"Authorization": f"Bearer {ann.key}"},
     ).content
     assert isinstance(json.loads(raw)["cost_estimate"], str)
+
+
+def publish(price: int, starts: datetime) -> None:
+    """Another version of profile ads, in which a static ad costs so much."""
+    draft = versions.new_draft(PriceList.objects.get(profile_id="ads"))
+    draft.prices.filter(model__slug="static").update(amount=price)
+    versions.publish(draft, effective_at=starts)
+    snapshot.refresh()
+
+
+def test_prices_of_a_scheduled_and_a_past_moment(anyone: Api, ann: Payer, studio: Api) -> None:
+    start = (now() + timedelta(days=10)).replace(microsecond=0)
+    publish(7, start)
+    told = anyone.get("/v1/pricing").body
+    assert (price(told, "static"), told["next_change_at"]) == ("5", instant(start))
+    assert told["as_of"] == told["effective_at"]
+    then = anyone.get(f"/v1/pricing?as_of={instant(start)}").body
+    assert (price(then, "static"), then["as_of"], then["next_change_at"]) == ("7", instant(start), None)
+    before = anyone.get("/v1/pricing?as_of=2020-01-01T00:00:00Z").body
+    assert (price(before, "static"), before["as_of"]) == ("5", "2020-01-01T00:00:00Z")
+    body = {"model": "static", "operation": "generate"}
+    later = ann.api.post(f"/v1/estimate?as_of={instant(start)}", body).body
+    assert (later["cost_estimate"], later["as_of"], later["price_book"]["version"]) == (
+        "7",
+        instant(start),
+        2,
+    )
+    wanted = {"customer": ann.by_key, **body}
+    dry = studio.post(f"/v1/charges?dryRun=true&as_of={instant(start)}", wanted)
+    assert (dry.status, dry.body["cost_estimate"]) == (200, "7")
+
+
+def test_work_itself_is_priced_now(ann: Payer, studio: Api) -> None:
+    wanted = {"customer": ann.by_key, "model": "static", "operation": "generate"}
+    reply = studio.post("/v1/charges?as_of=2020-01-01T00:00:00Z", wanted)
+    assert (reply.status, reply.fields) == (422, {"as_of"})
+    assert not Charge.objects.exists()
+
+
+@pytest.mark.parametrize("text", ["2026-05-01", "yesterday", "", "2026-13-01T00:00:00Z"])
+def test_a_moment_is_a_moment(anyone: Api, text: str) -> None:
+    assert anyone.get(f"/v1/pricing?as_of={text}").status == 422
+
+
+def test_each_moment_has_its_etag(anyone: Api) -> None:
+    publish(7, now() + timedelta(days=10))
+    asked = [anyone.get("/v1/pricing"), anyone.get("/v1/pricing?as_of=2020-01-01T00:00:00Z")]
+    assert len({reply.headers["ETag"] for reply in asked}) == 2
+    again = Client().get(
+        "/v1/pricing?as_of=2020-01-01T00:00:00Z", headers={"If-None-Match": asked[1].headers["ETag"]}
+    )
+    assert again.status_code == 304
