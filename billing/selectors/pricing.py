@@ -67,13 +67,14 @@ class AgreedPrices:
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What changes a price: another price (``micros``), a factor, or an addition."""
+    """What changes a price: another price (``micros``), or a factor and what is added to each."""
 
     name: str
     micros: int | None
     times: str
+    added: int | None
     gate: str
-    approximate: bool = False
+    approximate: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +241,12 @@ def _cell(offer: Document) -> Cell:
 
 def _option(option: Document) -> Option:
     times = option.get("times", "1")
-    added = _micros(option.get("add"))
     gate = option["requires"]
     return Option(
         name=option["name"] or _when(option["when"]),
-        micros=_micros(option.get("price")) if "price" in option else added or None,
+        micros=_micros(option.get("price")),
         times="" if times == "1" else times,
+        added=_micros(option.get("add")) or None,
         gate=gate["label"] if gate else "",
         approximate=option.get("approximate", False),
     )
