@@ -1,5 +1,6 @@
 """What staff decide about an account: its plan, how it pays, how far it may owe. Always with a reason."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -27,11 +28,11 @@ class ChoiceForm(ReasonForm):
     choice = forms.ChoiceField(widget=UnfoldAdminSelectWidget)
     field_order = ("choice", "reason", "nonce")
 
-    def __init__(self, data: Any = None, *, label: str, choices: list[tuple[str, str]]) -> None:
+    def __init__(self, data: Any = None, *, label: str, choices: Sequence[tuple[str, str]]) -> None:
         super().__init__(data)
         field = self.fields["choice"]
         assert isinstance(field, forms.ChoiceField)
-        field.label, field.choices = label, choices
+        field.label, field.choices = label, list(choices)
 
 
 class CreditLimitForm(ReasonForm):

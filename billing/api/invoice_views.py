@@ -33,4 +33,7 @@ def invoice(request: HttpRequest, invoice_id: str) -> HttpResponse:
 
 
 def _account(request: HttpRequest) -> BillingAccount:
-    return BillingAccount.objects.get(pk=caller(request).account_id)
+    account_id = caller(request).account_id
+    if account_id is None:
+        raise ValueError("a customer's key has an account")
+    return BillingAccount.objects.get(pk=account_id)

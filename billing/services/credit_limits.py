@@ -4,8 +4,10 @@ The rule is data (``terms.credit_limit``): paid invoices, age, volume. Every dec
 """
 
 import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Sum
@@ -151,5 +153,6 @@ def _decide(
     return decision
 
 
-def _micros(rows: object) -> int:
-    return sum(from_minor(row["minor"] or 0, row["currency"]).micros for row in rows)  # type: ignore[attr-defined]
+def _micros(rows: Iterable[Mapping[str, Any]]) -> int:
+    """The sum of ``minor`` units of a ``currency`` in micros."""
+    return sum(from_minor(int(row["minor"] or 0), str(row["currency"])).micros for row in rows)

@@ -115,7 +115,7 @@ def issue(account: BillingAccount, ends_at: datetime) -> Invoice | None:
         .order_by("-ends_at")
         .first()
     )
-    starts_at = max(filter(None, (_paying_since(account), last and last.ends_at)))
+    starts_at = max(_paying_since(account), last.ends_at) if last else _paying_since(account)
     if not due_minor or starts_at >= ends_at:
         return None
     moment, invoice_id, number = clock.now(), new_id(), _next_number()
@@ -253,8 +253,8 @@ def _lines(row: Balance, invoice: Invoice, last: Invoice | None) -> list[Line]:
 
 
 def _work(row: Balance, invoice: Invoice, last: Invoice | None) -> list[Line]:
-    values = {
-        "account": row.account_id,
+    values: dict[str, str | datetime] = {
+        "account": str(row.account_id),
         "unit": row.unit,
         "start": invoice.starts_at,
         "end": invoice.ends_at,

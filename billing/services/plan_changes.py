@@ -17,7 +17,7 @@ from billing.errors import InvalidState
 from billing.ledger import clock, plan_credits
 from billing.models import Subscription, SubscriptionEvent, SubscriptionPeriod
 from billing.selectors import keys
-from billing.services import subscriptions
+from billing.services import periods, subscriptions
 from billing.services.subscriptions import Kind, Status, known_plan, lock_account, note, set_plan
 from catalog import snapshot
 from catalog.terms import Plan, Terms
@@ -71,9 +71,7 @@ def preview(account: BillingAccount, plan: str) -> Preview:
         trial_days=trial,
         too_many=over_slots(account, chosen),
         slots=chosen.key_slots,
-        ends_at=running.period_ends_at
-        if running and not restarts
-        else subscriptions.periods.period(moment, 0)[1],
+        ends_at=running.period_ends_at if running and not restarts else periods.period(moment, 0)[1],
         restarts=restarts,
     )
 

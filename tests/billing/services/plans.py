@@ -19,7 +19,7 @@ from catalog import snapshot
 from catalog.models import Plan
 from tests.billing.ledger.conftest import CREDIT, at
 
-AGES = ("holds_in_time", "outbox_sent")
+AGES = ("holds_in_time", "outbox_sent", "periods_renewed")
 """How long something waits, which a clock that is moved gets wrong."""
 START = datetime(2027, 1, 31, 10, tzinfo=UTC)
 

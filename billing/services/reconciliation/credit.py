@@ -1,0 +1,75 @@
+"""Plans and invoices: periods are granted as they say, and what was invoiced left the balance once."""
+
+from typing import Final
+
+from billing.services.reconciliation.check import Check
+
+_REPAIR: Final = "Look at the account's subscription and its events in the admin, then adjust with a reason."
+_INVOICE: Final = (
+    "Compare the invoice with its ledger transaction; void it with a reason if the invoice is what is wrong."
+)
+
+CHECKS: Final = (
+    Check(
+        name="invoice_lines_add_up",
+        promise="The lines of every invoice add up to its total.",
+        remedy=_INVOICE,
+        sql="""
+        SELECT i.id::text FROM billing_invoice i LEFT JOIN billing_invoiceline l ON l.invoice_id = i.id
+         GROUP BY i.id HAVING coalesce(sum(l.amount), 0) <> i.total""",
+    ),
+    Check(
+        name="invoices_posted",
+        promise="Every invoice left its account's balance once, and came back once where it is void.",
+        remedy=_INVOICE,
+        sql="""
+        SELECT i.id::text FROM billing_invoice i
+          LEFT JOIN ledger_transaction t ON t.id = i.transaction_id
+          LEFT JOIN ledger_transaction v ON v.id = i.void_transaction_id
+         WHERE (t.kind, t.account_id, t.unit, t.amount) IS DISTINCT FROM ('invoice', i.account_id, i.unit, i.total)
+            OR i.status = 'void'
+               AND (v.kind, v.account_id, v.unit, v.amount) IS DISTINCT FROM ('invoice', i.account_id, i.unit, -i.total)
+         UNION ALL
+        SELECT t.id::text FROM ledger_transaction t
+         WHERE t.kind = 'invoice' AND NOT EXISTS (
+               SELECT 1 FROM billing_invoice i WHERE t.id IN (i.transaction_id, i.void_transaction_id))""",
+        long=True,
+    ),
+    Check(
+        name="invoices_numbered",
+        promise="Invoices are numbered from 1 on without a gap.",
+        remedy="A number that is missing was deleted behind the program's back: restore it from a backup.",
+        sql="""
+        SELECT 'last ' || coalesce(max(number), 0) || ', invoices ' || count(*) FROM billing_invoice
+        HAVING coalesce(max(number), 0) <> count(*)
+            OR coalesce(max(number), 0) <> coalesce((SELECT last FROM billing_invoicecounter WHERE id = 1), 0)""",
+    ),
+    Check(
+        name="periods_granted",
+        promise="A period's credits are what the period says, and never given beyond it.",
+        remedy=_REPAIR,
+        sql="""
+        SELECT p.id::text FROM billing_subscriptionperiod p
+          JOIN billing_subscription s ON s.id = p.subscription_id
+          JOIN ledger_transaction t ON t.key = 'plan:' || replace(s.id::text, '-', '') || ':' || p.number
+         WHERE t.amount <> p.credits OR t.account_id <> s.account_id""",
+        long=True,
+    ),
+    Check(
+        name="plans_agree",
+        promise="An account's plan is that of its running subscription.",
+        remedy=_REPAIR,
+        sql="""
+        SELECT s.account_id::text FROM billing_subscription s JOIN accounts_billingaccount a ON a.id = s.account_id
+         WHERE s.status IN ('trialing', 'active', 'past_due') AND a.plan <> s.plan
+            OR s.status = 'paused' AND a.plan <> ''""",
+    ),
+    Check(
+        name="periods_renewed",
+        promise="No plan waits more than an hour for its next period.",
+        remedy="Is the worker running? The log says why billing.renew_plans could not move this account on.",
+        sql="""
+        SELECT account_id::text FROM billing_subscription
+         WHERE status IN ('trialing', 'active', 'past_due') AND period_ends_at < ledger_now() - interval '1 hour'""",
+    ),
+)
