@@ -132,3 +132,13 @@ def _written(figure: Figure) -> str:
     whole, _, fraction = figure.cost.partition(".")
     in_credits = figure.profile in {"ads", "sites"} or figure.mode == "subscription"
     return f"{int(whole):,}" + (f".{fraction if in_credits else fraction.ljust(2, '0')}" if fraction else "")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_anybody_reads_them_by_the_profile_s_name(
+    together: None, price_lists: dict[str, Document], profile: str
+) -> None:
+    read = cells(page(Client(), f"/pricing?profile={profile}"))
+    for figure in (figure for figure in FIGURES if figure.profile == profile):
+        model, listed = offer(price_lists[profile], figure)
+        assert figure.shown in read[model, listed["name"]], figure
