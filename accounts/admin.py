@@ -69,8 +69,8 @@ class ApiKeyInline(ViewOnly, TabularInline):
     model = ApiKey
     fk_name = "account"
     extra = 0
-    fields = ("name", "shown", "created_at", "last_used_at", "expires_at", "revoked_at")
-    readonly_fields = ("shown", "created_at")
+    fields: tuple[str, ...] = ("name", "shown", "created_at", "last_used_at", "expires_at", "revoked_at")
+    readonly_fields: tuple[str, ...] = ("shown", "created_at")
     show_change_link = True
 
     @admin.display(description="key")
@@ -117,7 +117,7 @@ class BillingAccountAdmin(KeptAdmin):
     search_fields = ("name", "email", "stripe_customer_id", "memberships__user__email")
     search_help_text = "Name, e-mail, member's e-mail, account id or Stripe customer"
     ordering = ("-created_at",)
-    inlines = (AccountMembershipInline, ApiKeyInline)
+    inlines: tuple[type[TabularInline], ...] = (AccountMembershipInline, ApiKeyInline)
     fields = (
         "name",
         "email",

@@ -6,8 +6,9 @@ from django.contrib import admin
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
-from accounts.admin import BillingAccountAdmin, ViewOnly
+from accounts.admin import AccountMembershipInline, ApiKeyInline, BillingAccountAdmin, ViewOnly
 from accounts.models import ApiKey, NoticeChoice
+from billing.ledger import clock
 from billing.ledger.models import KeyLimit
 from billing.models import BalanceAlert, Notice, SpendingLimit
 from catalog.pricing.units import micros_to_text
@@ -21,6 +22,7 @@ class SpendingLimitInline(ViewOnly, TabularInline):
     """The limit as it was chosen; a hard one counts as it is on the balance."""
 
     model = SpendingLimit
+    extra = 0
     fields = ("mode", "amount_text", "updated_by", "updated_at")
     readonly_fields = fields
 
@@ -31,6 +33,7 @@ class SpendingLimitInline(ViewOnly, TabularInline):
 
 class BalanceAlertInline(ViewOnly, TabularInline):
     model = BalanceAlert
+    extra = 0
     fields = ("below_text", "updated_at")
     readonly_fields = fields
 
@@ -41,6 +44,7 @@ class BalanceAlertInline(ViewOnly, TabularInline):
 
 class NoticeChoiceInline(ViewOnly, TabularInline):
     model = NoticeChoice
+    extra = 0
     fields = ("topic", "membership", "wanted", "updated_at")
     readonly_fields = fields
 
@@ -49,6 +53,7 @@ class NoticeInline(ViewOnly, TabularInline):
     """What the account was told last."""
 
     model = Notice
+    extra = 0
     fields = ("created_at", "kind", "subject", "recipients", "ended_at")
     readonly_fields = fields
     max_num = 20
@@ -59,8 +64,30 @@ class NoticeInline(ViewOnly, TabularInline):
         return super().get_queryset(request).filter(ended_at=None)
 
 
+class LimitedKeyInline(ApiKeyInline):
+    """The account's keys with what each may spend."""
+
+    fields = (*ApiKeyInline.fields, "may_spend")
+    readonly_fields = (*ApiKeyInline.readonly_fields, "may_spend")
+
+    @admin.display(description="may spend")
+    def may_spend(self, key: ApiKey) -> str:
+        row = KeyLimit.objects.filter(pk=key.pk).first()
+        if row is None:
+            return "–"
+        month = clock.now().date().replace(day=1)
+        in_month = row.month_accepted if row.month == month else 0
+        both = ((row.monthly, in_month, "a month"), (row.budget, row.accepted, "in all"))
+        return "; ".join(
+            f"{micros_to_text(spent)} of {micros_to_text(limit)} {period}"
+            for limit, spent, period in both
+            if limit is not None
+        )
+
+
 BillingAccountAdmin.inlines = (
-    *BillingAccountAdmin.inlines,
+    AccountMembershipInline,
+    LimitedKeyInline,
     SpendingLimitInline,
     BalanceAlertInline,
     NoticeChoiceInline,

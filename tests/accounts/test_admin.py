@@ -81,7 +81,14 @@ def test_nothing_is_added_or_deleted_by_hand(
 def test_what_money_depends_on_is_not_editable(staff: User, account: BillingAccount, sign_in: SignIn) -> None:
     inlines = {
         f"{name}-{part}": "0"
-        for name in ("memberships", "api_keys")
+        for name in (
+            "memberships",
+            "api_keys",
+            "spending_limit",
+            "balance_alert",
+            "notice_choices",
+            "notices",
+        )
         for part in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")
     }
     changes = {"profile": "toon", "plan": "pro", "mode": "postpaid", "unit": "EUR", "status": "closed"}

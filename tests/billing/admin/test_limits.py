@@ -34,7 +34,13 @@ def limited(account: BillingAccount) -> BillingAccount:
 
 def test_the_account_s_page_shows_them(staff: Client, limited: BillingAccount) -> None:
     page = staff.get(reverse("admin:accounts_billingaccount_change", args=[limited.pk])).content.decode()
-    for said in ("Stops requests", "Part of the limit used", "low below", "pay@northwind.example"):
+    for said in (
+        "Stops requests",
+        "Part of the limit used",
+        "low below",
+        "pay@northwind.example",
+        "0 of 8 a month; 0 of 90 in all",
+    ):
         assert said in page
 
 

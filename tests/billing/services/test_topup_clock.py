@@ -66,8 +66,11 @@ def available(account: BillingAccount) -> int:
 
 def give_back(payment: Payment, simulator: Simulator, minor: int | None = None) -> None:
     """Refund a payment, or so many cents of it, as support does at Stripe, and take that over."""
-    options = {} if minor is None else {"amount": minor}
-    refund = simulator.client().v1.refunds.create({"payment_intent": payment.stripe_intent_id, **options})  # type: ignore[typeddict-item]
+    assert payment.stripe_intent_id is not None
+    whole = payment.cash_minor + payment.tax_minor
+    refund = simulator.client().v1.refunds.create(
+        {"payment_intent": payment.stripe_intent_id, "amount": minor or whole}
+    )
     reversals.record_refund(refund.id)
 
 
