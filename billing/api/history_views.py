@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from ninja import Query, Router
 
 from accounts.models import BillingAccount
-from billing import statement_csv, statement_pdf
+from billing import statement_csv
 from billing.api import answers
 from billing.api.errors_of import errors
 from billing.api.http import ok
@@ -72,6 +72,9 @@ def statement_csv_file(request: HttpRequest, month: str) -> HttpResponseBase:
 @router.get("/statements/{month}.pdf", response=errors(404), openapi_extra=PDF, summary="A statement as PDF")
 def statement_pdf_file(request: HttpRequest, month: str) -> HttpResponseBase:
     """`month` is `2026-10`. Very long months show their first thousand transactions; the CSV has all."""
+    # What draws PDFs takes fifty megabytes, which most processes never need.
+    from billing import statement_pdf
+
     content = statement_pdf.render(_statement(request, month), settings.BRAND_NAME)
     return pdf_download(content, f"statement-{month}.pdf")
 

@@ -7,7 +7,6 @@ from django.views.decorators.http import require_GET
 
 from accounts.current import current_account
 from accounts.permissions import require
-from billing import invoice_pdf
 from billing.ledger import clock
 from billing.models import Invoice
 from billing.selectors import invoices as read
@@ -47,6 +46,9 @@ def invoice(request: HttpRequest, invoice_id: str) -> HttpResponse:
 @require_GET
 @require("view")
 def invoice_pdf_file(request: HttpRequest, invoice_id: str) -> HttpResponse:
+    # What draws PDFs takes fifty megabytes, which most processes never need.
+    from billing import invoice_pdf
+
     found = _own(request, invoice_id)
     content = invoice_pdf.render(found, settings.BRAND_NAME, locale_of(request))
     return pdf_download(content, f"{found.number_text}.pdf")

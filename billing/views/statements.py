@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_safe
 
 from accounts.current import current_account
 from accounts.permissions import require
-from billing import statement_csv, statement_pdf
+from billing import statement_csv
 from billing.forms import ChangesForm
 from billing.ledger import clock
 from billing.models import Statement
@@ -42,6 +42,9 @@ def statement_csv_file(request: HttpRequest, month: str) -> HttpResponseBase:
 @require("view")
 def statement_pdf_file(request: HttpRequest, month: str) -> HttpResponse:
     """The month as PDF."""
+    # What draws PDFs takes fifty megabytes, which most processes never need.
+    from billing import statement_pdf
+
     statement = _statement(request, month)
     locale = getattr(request.user, "locale", "") or "en"
     return pdf_download(
