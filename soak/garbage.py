@@ -115,7 +115,7 @@ def shoot(seed: str, count: int) -> list[str]:
     for _ in range(count):
         shot = nonsense.shot(chance)
         try:
-            status = Range.loop.run_until_complete(asyncio.wait_for(_ask(shot), 30))
+            status, _ = Range.loop.run_until_complete(asyncio.wait_for(ask(shot), 30))
         except Exception as error:
             found.append(f"{type(error).__name__}: {error} for {shot}")
             continue
@@ -124,7 +124,8 @@ def shoot(seed: str, count: int) -> list[str]:
     return found
 
 
-async def _ask(shot: Shot) -> int:
+async def ask(shot: Shot) -> tuple[int, bytes]:
+    """The request through the application; status and body of the answer."""
     path, _, query = shot.path.partition("?")
     scope = {
         "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": shot.method, "scheme": "http",
@@ -145,7 +146,7 @@ async def _ask(shot: Shot) -> int:
         sent.append(message)
 
     await Range.app(scope, receive, send)
-    return int(sent[0]["status"])
+    return int(sent[0]["status"]), b"".join(message.get("body", b"") for message in sent[1:])
 
 
 def _trusting() -> None:

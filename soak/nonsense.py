@@ -83,7 +83,7 @@ class Known:
 
 def shot(chance: random.Random) -> Shot:
     """One malformed request."""
-    make = chance.choice((_bent, _bent, _raw, _page, _webhook))
+    make = chance.choice((_bent, _bent, _bent, _raw, _raw, _page, _webhook))
     return make(chance)
 
 

@@ -98,9 +98,11 @@ def load_price_lists() -> None:
 
 
 @contextmanager
-def world(*, durable: bool = False, report: Report = lambda line: None) -> Iterator[World]:
+def world(
+    *, durable: bool = False, folder: Path | None = None, report: Report = lambda line: None
+) -> Iterator[World]:
     """A world for as long as the block runs, in a folder that the database's own user may pass through."""
-    home = Path(tempfile.mkdtemp(prefix="portal-soak-"))
+    home = Path(tempfile.mkdtemp(prefix="portal-soak-", dir=folder))
     home.chmod(0o711)
     try:
         made = World(home / "postgres", durable=durable)

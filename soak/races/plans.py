@@ -202,6 +202,14 @@ class PlanChangeAgainstRenewal(PeriodDue):
     expected = (InvalidState.__name__,)
     acts = ("change", "renew", "change", "renew")
 
+    def judge(self, case: Case, answers: list[Any]) -> str:
+        """100 credits of the period that is over, 100 of the new one, and 300 of the plan taken within it."""
+        given = Transaction.objects.filter(account_id=case["account"], kind="plan_grant").order_by("seq")
+        credits = [amount // CREDIT for amount in given.values_list("amount", flat=True)]
+        live = Subscription.objects.filter(account_id=case["account"], status__in=Subscription.LIVE)
+        plans = list(live.values_list("plan", flat=True))
+        return "" if credits == [100, 100, 300] and plans == ["pro"] else f"{credits}, {plans}"
+
 
 @race
 class AllowanceEndsWhileSpent(Planned):
