@@ -19,6 +19,7 @@ PAGES = {
     "add-credits": "/credits/add",
     "auto-recharge": "/auto-recharge",
     "pricing": "/pricing",
+    "estimate": "/pricing/estimate",
     "keys": "/keys",
     "team": "/team",
     "settings": "/settings",
