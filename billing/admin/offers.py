@@ -46,13 +46,13 @@ class OfferForm(ModelForm):  # type: ignore[type-arg]  # ModelForm is not generi
         "Empty: the tiers of the profile's own volume offer.",
     )
     only_models = forms.CharField(
-        label="models",
+        label="Models",
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text="Ids with commas; empty: all.",
     )
     only_operations = forms.CharField(
-        label="operations",
+        label="Operations",
         required=False,
         widget=UnfoldAdminTextInputWidget,
         help_text="Ids with commas; empty: all.",

@@ -130,7 +130,7 @@ class OfferMonth(models.Model):
         triggers = (bump_version(), pgtrigger.Protect(name="counted_once", operation=pgtrigger.Update))
 
     def __str__(self) -> str:
-        return f"{self.offer_id} {self.month:%Y-%m}: {self.quantity}"
+        return f"{self.month:%B %Y}"
 
 
 class PriceLock(Agreement):
