@@ -192,8 +192,8 @@ class Grid:
                 modifier,
                 describe(modifier.when),
                 used,
-                self._plain(f"m{number}-times", "times", modifier.times),
-                self._plain(f"m{number}-add", "add", modifier.add),
+                self._plain(f"m{number}-times", "", modifier.times),
+                self._plain(f"m{number}-add", "", modifier.add),
             )
             for number, (modifier, used) in enumerate(modifiers(self.found))
         ]
@@ -270,7 +270,27 @@ def _connected(
             theirs |= {operation for model, operation in found if model in mine}
             mine |= {model for model, operation in found if operation in theirs}
         left = [slug for slug in left if slug not in mine]
-        yield (
-            [model for model in models if model.slug in mine],
-            [operation for operation in operations if operation.slug in theirs],
-        )
+        for groups in _dense(mine, theirs, found):
+            yield (
+                [model for model in models if model.slug in groups[0]],
+                [operation for operation in operations if operation.slug in groups[1]],
+            )
+
+
+def _dense(
+    models: set[str], operations: set[str], found: Entries
+) -> list[tuple[frozenset[str], frozenset[str]]]:
+    """The group itself, or where it is mostly holes, one group for each set of models that offer the same."""
+    offered_by = {
+        operation: frozenset(model for model in models if (model, operation) in found)
+        for operation in sorted(operations)
+    }
+    filled = sum(len(offering) for offering in offered_by.values())
+    if 2 * filled >= len(models) * len(operations):
+        return [(frozenset(models), frozenset(operations))]
+    alike: dict[frozenset[str], set[str]] = {}
+    for operation, offering in offered_by.items():
+        alike.setdefault(offering, set()).add(operation)
+    return sorted(
+        ((offering, frozenset(shared)) for offering, shared in alike.items()), key=lambda pair: -len(pair[0])
+    )

@@ -233,7 +233,7 @@ def _shown(impact: Impact) -> dict[str, Any]:
         "total": _row("", impact.total),
         "kept": _row("", impact.kept) if impact.kept.charges else None,
         "affected": impact.affected(),
-        "items": [_row(f"{model}, {operation}", tally) for (model, operation), tally in items],
+        "items": [_row(impact.labels[key], tally) for key, tally in items],
         "accounts": [
             _row(account.name, tally, reverse("admin:accounts_billingaccount_change", args=[account.pk]))
             for account, tally in impact.most_affected()

@@ -19,7 +19,7 @@ from accounts.models import BillingAccount
 from billing.ledger import exact_json
 from billing.selectors import offers
 from catalog import snapshot
-from catalog.models import PriceBook
+from catalog.models import AIModel, Operation, PriceBook
 from catalog.pricing import engine, gates
 from catalog.pricing.errors import PricingError
 from catalog.pricing.types import Discount, Quote
@@ -78,6 +78,7 @@ class Impact:
     items: dict[tuple[str, str], Tally] = field(default_factory=dict)
     accounts: dict[uuid.UUID, Tally] = field(default_factory=dict)
     refused: dict[Refused, Tally] = field(default_factory=dict)
+    labels: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def most_affected(self) -> list[tuple[BillingAccount, Tally]]:
         """The accounts whose cost moves most, up or down, or who would be refused most."""
@@ -142,12 +143,20 @@ class _Pricing:
         self._book = pure_book(book, terms)
         self._terms = terms
         self._moment = moment
+        rows = (AIModel.objects, Operation.objects)
+        self._names = {
+            slug: name
+            for row in rows
+            for slug, name in row.filter(profile=terms.slug).values_list("slug", "name")
+        }
         self.quote = lru_cache(maxsize=50_000)(self._quote)
         self.agreed = lru_cache(maxsize=50_000)(self._agreed)
 
     def label(self, model: str, operation: str) -> str:
         item = self._book.items.get((model, operation))
-        return item.spec.label if item is not None else f"{model}, {operation}"
+        if item is not None:
+            return item.spec.label
+        return f"{self._names.get(model, model)}, {self._names.get(operation, operation)}"
 
     def closed(self, quote: Quote, plan: str) -> str | None:
         """Why a plan would not open it."""
@@ -180,6 +189,8 @@ class _Pricing:
 def _add(impact: Impact, shape: _Shape, pricing: _Pricing) -> None:
     charges, before = shape.charges * impact.step, shape.cost * impact.step
     item = impact.items.setdefault((shape.model, shape.operation), Tally())
+    if (shape.model, shape.operation) not in impact.labels:
+        impact.labels[shape.model, shape.operation] = pricing.label(shape.model, shape.operation)
     account = impact.accounts.setdefault(shape.account, Tally())
     locked, discounts = pricing.agreed(shape.account)
     after, why = before, None

@@ -27,7 +27,7 @@ class PricesFileForm(forms.Form):
     file = forms.FileField(
         label="CSV file",
         widget=UnfoldAdminFileFieldWidget,
-        help_text=f"Columns: {', '.join(price_csv.COLUMNS)}; the first three and price are needed.",
+        help_text=f"Columns: {', '.join(price_csv.COLUMNS)}; model, operation and price are needed.",
     )
     complete = forms.BooleanField(
         label="The file is the whole list",

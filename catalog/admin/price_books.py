@@ -8,6 +8,7 @@ from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.html import format_html
 from unfold.admin import ModelAdmin
 from unfold.decorators import action, display
 from unfold.widgets import UnfoldAdminTextInputWidget
@@ -36,6 +37,7 @@ class PriceBookAdmin(PriceFiles, ModelAdmin):
     """The versions of every price list. Drafts are edited as a grid; the rest is history."""
 
     list_display = ("shown", "state", "effective_at", "published_by", "note")
+    list_display_links = None
     list_filter = ("price_list__profile", "price_list", "status")
     list_select_related = ("price_list__profile",)
     fields = (
@@ -56,7 +58,7 @@ class PriceBookAdmin(PriceFiles, ModelAdmin):
 
     @display(description="version", ordering="version")  # type: ignore[untyped-decorator]
     def shown(self, book: PriceBook) -> str:
-        return str(book)
+        return format_html('<a href="{}">{}</a>', _url("prices", book), book)
 
     @display(  # type: ignore[untyped-decorator]
         description="state",

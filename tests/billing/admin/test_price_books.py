@@ -11,11 +11,12 @@ from django.utils.timezone import now
 
 from accounts.models import User
 from billing import outbox
+from billing.ledger.models import Balance, Charge, Grant, Transaction
 from billing.models import PriceAnnouncement, PriceNotice
 from billing.services import price_notices
 from catalog import snapshot, versions
-from catalog.models import Price, PriceBook, PriceList
-from tests.billing.api.conftest import Api, Payer, ann, bob, catalog, eva, images, studio
+from catalog.models import Price, PriceBook, PriceList, Profile
+from tests.billing.api.conftest import Api, Payer, ann, bob, catalog, eva, images, payer, studio
 from tests.billing.api.working import authorize, hold
 from tests.billing.services.test_price_impact import draft
 
@@ -52,9 +53,9 @@ def test_the_preview_shows_revenue_items_accounts_and_refusals(
     book = draft("ads", static="6", full=None)
     text = text_of(staff, url("publish", book))
     assert "Revenue 30 Would have been 18 Difference, credits −12 Accounts affected 2" in text
-    assert "static, generate 3 15 18 +3" in text
+    assert "Static 3 15 18 +3" in text
     assert "Bob 1 refused 1 15 0 −15" in text
-    assert "full, generate There is no model" in text
+    assert "Full, Generate There is no model" in text
     assert "Static, Generate changed 5 per request 6 per request +20 %" in text.replace("image", "request")
     assert "4 settled charges" in text
 
@@ -187,7 +188,7 @@ def test_a_part_of_very_many_charges_is_named_as_such(
         authorize(studio, ann)
     preview = price_impact.preview
     monkeypatch.setattr(price_impact, "preview", lambda book: preview(book, most=5))
-    assert "From a sample: every 2th charge" in text_of(staff, url("publish", draft("ads", static="6")))
+    assert "From a sample: one in 2 charges" in text_of(staff, url("publish", draft("ads", static="6")))
 
 
 def test_nothing_sold_yet_is_said(staff: Client, catalog: None) -> None:
@@ -195,3 +196,23 @@ def test_nothing_sold_yet_is_said(staff: Client, catalog: None) -> None:
     text = text_of(staff, url("publish", book))
     assert "there is nothing to compare" in text
     assert "Nothing is different." in text
+
+
+def test_other_plans_and_bonuses_touch_nothing_that_was_granted_or_charged(
+    staff: Client, ann: Payer, studio: Api
+) -> None:
+    authorize(studio, ann)
+    tables = (Grant, Charge, Transaction, Balance)
+    before = [list(table.objects.order_by("pk").values()) for table in tables]
+    sent = {"new-slug": "gold", "new-name": "Gold", "new-price": "9", "new-credits": "70", "new-active": "on"}
+    assert staff.post(reverse("admin:catalog_profile_plans", args=["ads"]), sent).status_code == 302
+    profile = Profile.objects.get(slug="ads")
+    profile.settings = {
+        **profile.settings,
+        "welcome_bonus": "5",
+        "trial_grant": {"amount": "3", "enabled": True},
+    }
+    profile.save()
+    snapshot.refresh()
+    assert [list(table.objects.order_by("pk").values()) for table in tables] == before
+    assert payer("Cleo", "ads").api.get("/v1/balance").body["balance"] == "8"
