@@ -64,7 +64,7 @@ def downloaded(browser: Client, month: str, folder: Path) -> Path:
     answer = browser.get(f"/statements/{month}.csv")
     assert answer.status_code == 200
     file = folder / f"{month}.csv"
-    file.write_bytes(b"".join(answer.streaming_content))  # type: ignore[arg-type]
+    file.write_bytes(b"".join(answer.streaming_content))  # type: ignore[attr-defined]
     return file
 
 
