@@ -234,7 +234,7 @@ def _detail(row: Row) -> str:
 
 @lru_cache(maxsize=1)
 def _known() -> frozenset[int]:
-    from fontTools.ttLib import TTFont
+    from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
     return frozenset(TTFont(FONTS / "geist-400.ttf").getBestCmap())
 

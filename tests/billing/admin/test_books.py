@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from billing.models import ReconciliationRun
-from billing.services import statements
+from billing.services import signing
 from billing.services.reconciliation import runs
 from tests.billing.ledger.conftest import OpenAccount, open_account
 
@@ -73,6 +73,6 @@ def test_staff_without_the_right_cannot_ask(client: Client, db: None) -> None:
 @pytest.mark.parametrize("name", ["statement", "signingkey", "reconciliationrun"])
 def test_nothing_of_it_can_be_edited(staff: Client, name: str, open_account: OpenAccount) -> None:
     open_account(10)
-    statements.signing.current()
+    signing.current()
     assert staff.get(reverse(f"admin:billing_{name}_changelist")).status_code == 200
     assert staff.get(reverse(f"admin:billing_{name}_add")).status_code == 403

@@ -43,7 +43,7 @@ def broken(everything: bool = True) -> set[str]:
     return {finding.name for finding in runs.look(everything=everything) if finding.breaches}
 
 
-def tamper(sql: str, *parameters: object) -> None:
+def tamper(sql: str, *parameters: uuid.UUID) -> None:
     """What somebody with the database's own rights can do."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
