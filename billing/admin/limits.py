@@ -54,10 +54,14 @@ class NoticeInline(ViewOnly, TabularInline):
 
     model = Notice
     extra = 0
-    fields = ("created_at", "kind", "subject", "recipients", "ended_at")
+    fields = ("created_at", "kind", "subject", "told", "ended_at")
     readonly_fields = fields
     max_num = 20
     show_change_link = True
+
+    @admin.display(description="written to")
+    def told(self, row: Notice) -> str:
+        return ", ".join(row.recipients) or "–"
 
     def get_queryset(self, request: HttpRequest) -> Any:
         """Only the rows that can still matter: a year's notices would bury the page."""
@@ -144,8 +148,12 @@ class KeyLimitAdmin(ViewOnly, ModelAdmin):
 class NoticeAdmin(ViewOnly, ModelAdmin):
     """What customers were told, and who was written to."""
 
-    list_display = ("created_at", "account", "kind", "subject", "recipients", "ended_at")
+    list_display = ("created_at", "account", "kind", "subject", "told", "ended_at")
     list_filter = ("kind", ("ended_at", admin.EmptyFieldListFilter))
     list_select_related = ("account",)
     search_fields = ("account__name", "account__email", "subject")
     show_full_result_count = False
+
+    @admin.display(description="written to")
+    def told(self, row: Notice) -> str:
+        return ", ".join(row.recipients) or "–"

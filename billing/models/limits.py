@@ -31,7 +31,7 @@ class SpendingLimit(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.account_id} {self.mode} {self.amount}"
+        return f"Monthly limit, {self.get_mode_display().lower()}"
 
 
 class BalanceAlert(models.Model):
@@ -50,4 +50,4 @@ class BalanceAlert(models.Model):
         constraints = (models.CheckConstraint(condition=Q(below__gte=0), name="balancealert_not_negative"),)
 
     def __str__(self) -> str:
-        return f"{self.account_id} below {self.below}"
+        return "Mark of a low balance"

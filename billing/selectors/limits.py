@@ -26,7 +26,7 @@ class MonthLimit:
 
     ``spent`` is what was accepted, holds included; ``last_spent`` the net usage of the month before, by the
     ledger. ``most`` bounds the limit and ``required`` keeps it from being removed, where the profile says so.
-    A limit that ``stops`` is hard; the other kind only alerts. ``told`` is when a percentage was said this month.
+    A limit that ``stops`` is hard; the other kind only alerts. ``told`` are this month's notices.
     """
 
     unit: str
@@ -39,12 +39,12 @@ class MonthLimit:
     most: int | None
     required: bool
     stops: bool
-    told: dict[int, datetime]
+    told: dict[int, Notice]
     refused: datetime | None
 
     @property
-    def ticks(self) -> list[tuple[int, datetime | None]]:
-        """Each percentage that is said, with when it was this month."""
+    def ticks(self) -> list[tuple[int, Notice | None]]:
+        """Each percentage that is said, with the notice that said so this month."""
         return [(level, self.told.get(level)) for level in LEVELS]
 
     @property
@@ -119,12 +119,12 @@ def subject(month: date, level: int) -> str:
     return f"{month:%Y-%m}:{level}"
 
 
-def _told(account: BillingAccount, month: date) -> dict[int, datetime]:
+def _told(account: BillingAccount, month: date) -> dict[int, Notice]:
     about = {subject(month, level): level for level in LEVELS}
     rows = Notice.objects.filter(
         account=account, kind=Notice.Kind.LIMIT_THRESHOLD, subject__in=about, ended_at=None
     )
-    return {about[row.subject]: row.created_at for row in rows}
+    return {about[row.subject]: row for row in rows}
 
 
 def _refused(account: BillingAccount, month: date) -> datetime | None:
