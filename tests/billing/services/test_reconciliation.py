@@ -111,8 +111,8 @@ def test_a_removed_last_row_with_a_corrected_balance_is_found_by_what_was_verifi
 def test_an_inserted_row_is_found(busy: uuid.UUID) -> None:
     tamper(
         "INSERT INTO ledger_transaction (id, account_id, seq, kind, amount, balance_after, unit, description, reference,"
-        " model, details, created_at, hash) SELECT gen_random_uuid(), account_id, 11, kind, 0, balance_after, unit, description,"
-        " '', '', '{}', created_at, hash FROM ledger_transaction WHERE seq = 10"
+        " model, details, created_at, hash) SELECT gen_random_uuid(), account_id, 11, kind, 0, balance_after, unit,"
+        " description, '', '', '{}', created_at, hash FROM ledger_transaction WHERE seq = 10"
     )
     assert {"chain_intact", "balances_match_history"} <= broken()
 
