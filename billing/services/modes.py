@@ -21,7 +21,6 @@ from billing.models import (
     BalanceAlert,
     Invoice,
     ModeChange,
-    Payment,
     SpendingLimit,
     Subscription,
 )
@@ -113,10 +112,6 @@ def _refuse_work_under_way(account: BillingAccount) -> None:
             f"{open_holds.count()} request(s) are still running, and they are settled in "
             f"{'credits' if account.unit == 'credit' else account.unit}. Wait until they have finished, then switch.{until}",
             open_requests=open_holds.count(),
-        )
-    if Payment.objects.filter(account=account, status__in=Payment.OPEN).exists():
-        raise InvalidState(
-            "A payment is still under way. Wait until it is through or cancel it, then switch."
         )
     if row.balance < 0 and account.mode not in PAY_LATER:
         raise InvalidState(
