@@ -1,12 +1,14 @@
 """What a piece of work would cost this customer, and whether they could have it now. Changes nothing."""
 
+import uuid
 from datetime import datetime
 from typing import Any
 
 from django.utils.timezone import now
 
-from billing.ledger import balances
+from billing.ledger import balances, clock
 from billing.ledger.balances import BalanceView
+from billing.ledger.models import KeyLimit
 from billing.selectors import counts
 from billing.selectors.api import instant
 from billing.selectors.identities import Identity
@@ -29,7 +31,7 @@ def estimate(customer: Identity, wanted: Wanted, at: datetime | None = None) -> 
     return {
         **quotes.estimate_body(priced),
         "requires_confirmation": priced.quote.requires_confirmation,
-        "sufficient": state["open"] and covers(standing, priced),
+        "sufficient": state["open"] and covers(standing, priced, customer.key_id),
         "available_after": micros_to_text(standing.available - priced.quote.micros),
         "closed": state["reason"],
         "gate": state,
@@ -60,7 +62,20 @@ def book_body(priced: Priced) -> dict[str, Any]:
     }
 
 
-def covers(standing: BalanceView, priced: Priced) -> bool:
-    """Whether balance and spending limit are enough for its hold now."""
-    within = standing.spend_limit is None or standing.spent + priced.hold <= standing.spend_limit
-    return within and standing.available >= priced.hold
+def covers(standing: BalanceView, priced: Priced, key_id: uuid.UUID | None = None) -> bool:
+    """Whether balance, spending limit and the key's own limits are enough for the hold now. Free work always is."""
+    needed = priced.hold
+    if not needed:
+        return True
+    within = standing.spend_limit is None or standing.spent + needed <= standing.spend_limit
+    return within and standing.available >= needed and _within_key(key_id, needed)
+
+
+def _within_key(key_id: uuid.UUID | None, needed: int) -> bool:
+    limit = KeyLimit.objects.filter(pk=key_id).first() if key_id is not None else None
+    if limit is None:
+        return True
+    this_month = limit.month_accepted if limit.month == clock.now().date().replace(day=1) else 0
+    return (limit.monthly is None or this_month + needed <= limit.monthly) and (
+        limit.budget is None or limit.accepted + needed <= limit.budget
+    )

@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 from django.utils.timezone import now
 
-from billing.ledger import balances, grants
+from accounts.models import ApiKey
+from billing.ledger import balances, grants, key_limits
 from billing.ledger.models import Charge, Transaction
 from billing.selectors.api import instant
 from catalog import snapshot, versions
@@ -107,6 +108,23 @@ def test_the_spending_limit_counts(ann: Payer) -> None:
     balances.set_spend_limit(ann.account.pk, 9 * CREDIT)
     assert estimate(ann.api).body["sufficient"] is True
     assert estimate(ann.api, parameters={"count": 2}).body["sufficient"] is False
+
+
+def test_the_limit_of_the_key_counts(ann: Payer) -> None:
+    key = ApiKey.objects.get(account=ann.account)
+    key_limits.set_limit(api_key_id=key.pk, account_id=ann.account.pk, monthly=9 * CREDIT, budget=None)
+    assert estimate(ann.api).body["sufficient"] is True
+    assert estimate(ann.api, parameters={"count": 2}).body["sufficient"] is False
+
+
+def test_free_work_needs_nothing(sites: None) -> None:
+    broke = payer("Broke", "sites", plan="basic")
+    grants.withdraw(
+        account_id=broke.account.pk, micros=1500 * CREDIT, kind="adjustment", description="x", key="x"
+    )
+    body = estimate(broke.api, model="site", operation="inline-text-edit").body
+    assert (body["cost_estimate"], body["sufficient"]) == ("0", True)
+    assert estimate(broke.api, model="seedream-4-5").body["sufficient"] is False
 
 
 def test_a_closed_gate_is_told(images: None) -> None:
