@@ -89,8 +89,9 @@ def test_the_price_list_says_it(price_lists: dict[str, Document], figure: Figure
 
 @each
 def test_the_account_s_pricing_page_says_it(
-    price_lists: dict[str, Document], member: Member, figure: Figure
+    price_lists: dict[str, Document], members: dict[tuple[str, str], Member], figure: Figure
 ) -> None:
+    member = members[figure.profile, figure.mode]
     model, listed = offer(price_lists[figure.profile], figure)
     assert figure.shown in member.prices[model, listed["name"]]
 

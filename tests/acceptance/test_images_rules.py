@@ -109,11 +109,8 @@ def with_available(euros: str) -> Payer:
     return payer
 
 
-ALL = [*images.PER_IMAGE, "flux-1-dev", "flux-2-pro", "gpt-image-1-5"]
-
-
 @pytest.mark.parametrize("resolution", ["1K", "2K", "4K"])
-@pytest.mark.parametrize("model", sorted(set(ALL) - {"flux-2-pro"}))
+@pytest.mark.parametrize("model", [*images.BUDGET, "flux-1-dev", "seedream-4-5", "gpt-image-1-5"])
 def test_balance_gates(service: Api, model: str, resolution: str) -> None:
     """From 0.50 everything, from 0.01 budget models up to 2K; what a gate closes says what opens it."""
     half, little = with_available("0.5"), with_available("0.49")
