@@ -17,7 +17,7 @@ MODELS: dict[str, Any] = {"balance": Balance, "transaction": Transaction, "grant
 
 
 @pytest.fixture
-def staff(client: Client, db: None) -> Client:
+def staff(client: Client, ads: None) -> Client:
     client.force_login(User.objects.create_superuser("staff@example.com", "x"))
     return client
 

@@ -18,6 +18,8 @@ PAGES = [
     "/auto-recharge",
     "/limits",
     "/plan",
+    "/plan/pay/postpaid",
+    "/invoices",
     "/pricing",
 ]
 PRIVATE = [page for page in PAGES if page != "/pricing"]
@@ -83,7 +85,10 @@ def test_reading_pages_take_no_post(browser: Client, path: str) -> None:
     assert browser.post(path).status_code == 405
 
 
-@pytest.mark.parametrize("path", ["/credits/add", "/auto-recharge", "/limits", "/cards/add", "/theme"])
+@pytest.mark.parametrize(
+    "path",
+    ["/credits/add", "/auto-recharge", "/limits", "/cards/add", "/theme", "/plan/undo", "/plan/pay/postpaid"],
+)
 def test_a_form_from_elsewhere_is_refused(account: BillingAccount, sign_in: SignIn, path: str) -> None:
     browser = sign_in(account, "owner")
     strict = Client(enforce_csrf_checks=True)
