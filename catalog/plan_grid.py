@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from catalog import drafts, snapshot
 from catalog.models import Plan, Profile
+from catalog.pricing.types import Modifier, Variant
 from catalog.pricing.units import micros_to_text
 from catalog.terms import PlanEntry
 from catalog.versions import latest
@@ -69,7 +70,7 @@ def opened_by(profile: Profile) -> dict[str, list[str]]:
         item = entry.item
         if item.requires:
             found.setdefault(item.requires, []).append(item.label)
-        parts = (*item.rate.variants, *item.rate.modifiers)
+        parts: tuple[Variant | Modifier, ...] = (*item.rate.variants, *item.rate.modifiers)
         for part in parts:
             if part.requires:
                 found.setdefault(part.requires, []).append(f"{item.label}: {part.name}")

@@ -230,7 +230,8 @@ _TABLES = tuple(
 def section(settings: Section) -> Document:
     """What a section says beyond its defaults, amounts as the decimals a file has."""
     plain = settings.model_dump(exclude_defaults=True)
-    return _exact(plain, settings.model_dump(mode="json", exclude_defaults=True))
+    found: Document = _exact(plain, settings.model_dump(mode="json", exclude_defaults=True))
+    return found
 
 
 def _exact(value: Any, text: Any) -> Any:

@@ -39,8 +39,8 @@ def value(part: Any) -> str:
     if isinstance(part, str):
         return json.dumps(part, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(part, Mapping):
-        inside = ", ".join(f"{_key(name)} = {value(each)}" for name, each in part.items() if each is not None)
-        return f"{{ {inside} }}" if inside else "{}"
+        pairs_ = ", ".join(f"{_key(name)} = {value(each)}" for name, each in part.items() if each is not None)
+        return f"{{ {pairs_} }}" if pairs_ else "{}"
     if isinstance(part, list | tuple):
         inside = [value(each) for each in part]
         if any(isinstance(each, Mapping) for each in part) and len("".join(inside)) > 60:

@@ -19,7 +19,7 @@ class UTCMomentField(forms.CharField):
 
     widget = UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"})
 
-    def to_python(self, value: Any) -> datetime | None:
+    def to_python(self, value: Any) -> Any:
         text = (super().to_python(value) or "").strip().removesuffix("Z")
         if not text:
             return None

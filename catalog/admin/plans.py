@@ -21,7 +21,7 @@ class PlanPages:
         data: dict[str, str] | None = None
         errors: dict[str, str] = {}
         if request.method == "POST":
-            data = request.POST.dict()  # type: ignore[assignment]  # texts
+            data = request.POST.dict()
             edited = plan_grid.read(profile, data or {})
             if not edited.errors:
                 changed = plan_grid.store(profile, edited)

@@ -36,7 +36,7 @@ class RollBackForm(forms.Form):
 class PriceBookAdmin(PriceFiles, ModelAdmin):
     """The versions of every price list. Drafts are edited as a grid; the rest is history."""
 
-    list_display = ("shown", "state", "effective_at", "published_by", "note")
+    list_display: tuple[str, ...] = ("shown", "state", "effective_at", "published_by", "note")
     list_display_links = None
     list_filter = ("price_list__profile", "price_list", "status")
     list_select_related = ("price_list__profile",)
@@ -54,7 +54,7 @@ class PriceBookAdmin(PriceFiles, ModelAdmin):
         *("withdrawn_at", "withdrawn_by", "withdrawn_because"),
     )
     actions = ("draft_from_this",)
-    actions_detail = ("prices", "compare", "download_prices", "upload_prices", "roll_back")
+    actions_detail: tuple[str, ...] = ("prices", "compare", "download_prices", "upload_prices", "roll_back")
 
     @display(description="version", ordering="version")  # type: ignore[untyped-decorator]
     def shown(self, book: PriceBook) -> str:
@@ -86,7 +86,7 @@ class PriceBookAdmin(PriceFiles, ModelAdmin):
         super().delete_model(request, obj)
 
     def _book(self, request: HttpRequest, object_id: str) -> PriceBook:
-        book = self.get_object(request, object_id)
+        book: PriceBook | None = self.get_object(request, object_id)
         if book is None:
             raise Http404("There is no such price book.")
         return book
@@ -139,7 +139,7 @@ class PriceBookAdmin(PriceFiles, ModelAdmin):
 
     def _save_prices(self, request: HttpRequest, book: PriceBook) -> HttpResponse:
         found = drafts.entries(book)
-        edited = grid_form.read(book, found, request.POST.dict())  # type: ignore[arg-type]  # texts
+        edited = grid_form.read(book, found, request.POST.dict())
         problems: tuple[str, ...] = ()
         if edited.errors:
             count = len(edited.errors)
@@ -172,7 +172,7 @@ class PriceBookAdmin(PriceFiles, ModelAdmin):
             found,
             everything="all" in request.GET,
             page=int(number) if number.isdecimal() and len(number) < 6 else 1,
-            data=typed,  # type: ignore[arg-type]  # texts
+            data=typed,
             errors=errors,
         )
         editable = book.status == Status.DRAFT and request.user.has_perm("catalog.change_pricebook")

@@ -51,7 +51,7 @@ def test_figures_change_and_prices_are_added() -> None:
     changed = drafts.entries(book)
     assert changed["gemini-pro", "relight"].item.rate.price == Decimal("3.5")
     new, like = changed["seedream-5", "video-5s"].item, changed["gemini-pro", "video-5s"].item
-    assert (new.rate.price, new.rate.per, new.parameters) == (7, like.rate.per, like.parameters)
+    assert (new.rate.price, new.rate.per, new.parameters) == (Decimal(7), like.rate.per, like.parameters)
 
 
 def test_a_complete_file_is_the_whole_list() -> None:
@@ -67,7 +67,7 @@ def test_parts_are_variants_and_phases() -> None:
     data += b"site,generate,html-assembly,0.002,,\n"
     wanted = price_csv.read(book, data)
     relaxed = wanted["veo-3-1", "generate"].item.rate.variants[1]
-    assert (relaxed.price, relaxed.low, relaxed.high) == (20, 19, 21)
+    assert (relaxed.price, relaxed.low, relaxed.high) == (Decimal(20), Decimal(19), Decimal(21))
     phase = wanted["site", "generate"].item.phases[2].rate
     assert phase is not None
     assert phase.price == Decimal("0.002")

@@ -13,6 +13,7 @@ from django.utils.timezone import now
 from accounts.models import User
 from catalog import drafts, services, snapshot, versions
 from catalog.drafts import Entry
+from catalog.figures import Figures, Spot, figures
 from catalog.models import AIModel, Operation, PriceBook, PriceList
 from catalog.pricing.engine import estimate
 from catalog.values import exact
@@ -98,7 +99,7 @@ def test_a_price_is_changed_added_and_taken_away_in_one_go(staff: Client) -> Non
     like = entry(book, "gemini-pro", "video-5s")
     assert new is not None
     assert like is not None
-    assert (new.item.rate.price, new.item.parameters) == (7, like.item.parameters)
+    assert (new.item.rate.price, new.item.parameters) == (Decimal(7), like.item.parameters)
     assert entry(book, "nano-banana-2", "relight") is None
 
 
@@ -155,7 +156,10 @@ def test_variants_have_an_input_each_with_their_bounds(staff: Client) -> None:
     changed = entry(book, "veo-3-1", "generate")
     assert changed is not None
     variants = changed.item.rate.variants
-    assert [(v.name, v.price, v.low, v.high) for v in variants][1] == ("relaxed queue", 20, 19, 21)
+    assert (variants[1].name, figures(changed.item, Spot(variant=1))) == (
+        "relaxed queue",
+        Figures(Decimal(20), Decimal(19), Decimal(21)),
+    )
     assert [v.name for v in variants] == ["standard queue", "relaxed queue", "HD queue 1080p", "2K"]
     wrong = saved(staff, book, {cell(book, "veo-3-1", "generate", "v1"): "18"})
     assert "The lower bound is above the price." in wrong.content.decode()

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils.timezone import now
@@ -10,6 +11,7 @@ from billing.ledger.models import Charge
 from billing.services import price_impact
 from catalog import snapshot, versions
 from catalog.models import Plan, Price, PriceBook, PriceList
+from catalog.pricing import engine
 from tests.billing.api.conftest import Api, Payer, ann, bob, catalog, eva, images, studio
 from tests.billing.api.working import authorize, hold
 
@@ -126,11 +128,12 @@ def test_each_shape_is_priced_once(
     for who in (ann, ann, bob):
         authorize(studio, who)
     asked: list[str] = []
-    real = price_impact.engine.effective
-    monkeypatch.setattr(
-        price_impact.engine,
-        "effective",
-        lambda *given, **named: (asked.append(given[1]), real(*given, **named))[1],
-    )
+    real = engine.effective
+
+    def watched(*given: Any, **named: Any) -> Any:
+        asked.append(given[1])
+        return real(*given, **named)
+
+    monkeypatch.setattr(engine, "effective", watched)
     assert price_impact.preview(draft("ads")).total.charges == 3
     assert asked == ["static"]

@@ -51,7 +51,7 @@ def test_an_affected_account_reads_its_own_figures(dearer: PriceBook) -> None:
     body = sent.body.replace("\xa0", " ")
     assert "would have cost 12 credits instead of 10 credits: 2 credits more." in body
     assert "/pricing" in sent.body
-    assert "12\xa0credits" in str(sent.alternatives[0][0])
+    assert "12\xa0credits" in str(sent.alternatives[0][0])  # type: ignore[attr-defined]
     notice = PriceNotice.objects.get()
     assert (notice.before, notice.after, notice.charges) == (10_000_000, 12_000_000, 2)
 
