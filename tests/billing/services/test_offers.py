@@ -62,7 +62,9 @@ def test_a_tier_that_is_not_one_is_named_by_line(text: str) -> None:
         ({"tiers": [TEN], "starts_at": now() - timedelta(minutes=1)}, "starts_at"),
         ({"tiers": [TEN], "ends_at": now() - timedelta(minutes=1)}, "ends_at"),
     ],
-    ids=lambda asked: asked if isinstance(asked, str) else "-".join(asked),  # no moments: every worker names them alike
+    ids=lambda asked: (
+        asked if isinstance(asked, str) else "-".join(asked)
+    ),  # no moments: every worker names them alike
 )
 def test_what_cannot_be_agreed(account: BillingAccount, fields: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
