@@ -167,11 +167,12 @@ def replay(
     end: dict[uuid.UUID, tuple[int, int]],
     histories: dict[uuid.UUID, list[tuple[int, int]]],
     lots: dict[uuid.UUID, int],
+    uses: dict[uuid.UUID, dict[uuid.UUID, int]],
 ) -> list[str]:
     """Do all events again, and compare with the ledger's answers and with what it has in the end.
 
     ``end`` is balance and held by account, ``histories`` each account's amounts and balances after in order of ``seq``,
-    ``lots`` what is left of each grant.
+    ``lots`` what is left of each grant, ``uses`` what each charge has of which grant, less what it gave back.
     """
     accounts = {account: Account(limit) for account, limit in limits.items()}
     wrong = [
@@ -190,6 +191,11 @@ def replay(
             f"grant {lot.id}: {lots[lot.id]} left instead of {lot.remaining}"
             for lot in model.lots.values()
             if lots[lot.id] != lot.remaining
+        ]
+        wrong += [
+            f"charge {charge}: has {uses.get(charge, {})} of grants instead of {mine}"
+            for charge, work in model.works.items()
+            if (mine := {lot: net for lot, net in work.uses.items() if net}) != uses.get(charge, {})
         ]
     return wrong
 

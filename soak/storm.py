@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from django.db.models import Sum
+
 from billing.ledger import holds, refunds
 from billing.ledger.errors import NotEnough
 from billing.ledger.holds import FinishRequest, PlaceRequest
-from billing.ledger.models import Balance, Charge, Grant, Transaction
+from billing.ledger.models import Balance, Charge, Grant, GrantUse, Transaction
 from soak import books, making
 from soak.crew import Crew, Me, MemberFailed
 from soak.oracle import FOREVER, Event, replay
@@ -214,4 +216,15 @@ def compare(limits: dict[uuid.UUID, int], events: list[Event]) -> list[str]:
     lines = Transaction.objects.filter(account_id__in=accounts).order_by("account_id", "seq")
     for account_id, amount, after in lines.values_list("account_id", "amount", "balance_after"):
         histories[account_id].append((amount, after))
-    return replay(limits, events, end, histories, {lot.pk: lot.remaining for lot in lots.values()})[:20]
+    remaining = {lot.pk: lot.remaining for lot in lots.values()}
+    return replay(limits, events, end, histories, remaining, _uses(accounts))[:20]
+
+
+def _uses(accounts: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[uuid.UUID, int]]:
+    """By charge and grant: what was taken, less what went back."""
+    found: dict[uuid.UUID, dict[uuid.UUID, int]] = defaultdict(dict)
+    rows = GrantUse.objects.filter(transaction__account_id__in=accounts, transaction__charge_id__isnull=False)
+    by_charge = rows.values("transaction__charge_id", "grant_id").annotate(net=Sum("amount")).exclude(net=0)
+    for row in by_charge:
+        found[row["transaction__charge_id"]][row["grant_id"]] = row["net"]
+    return found
