@@ -38,9 +38,9 @@ class Lot:
         return self.days_left is not None and self.days_left <= SOON.days
 
 
-def lots(account_id: uuid.UUID, most: int = MOST) -> list[Lot]:
+def lots(account_id: uuid.UUID, most: int = MOST, moment: datetime | None = None) -> list[Lot]:
     """What can be used now, next first; at most so many grants. Lapsed credits are left out."""
-    moment = clock.now()
+    moment = moment or clock.now()
     usable = Q(expires_at__isnull=True) | Q(expires_at__gt=moment)
     found = Grant.objects.filter(usable, account_id=account_id, is_spent=False).order_by(BURN_ORDER)
     listed: list[Lot] = []

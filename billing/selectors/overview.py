@@ -1,7 +1,7 @@
 """What the overview page shows, read in a handful of queries and handed over as plain values."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.utils.formats import date_format
@@ -33,6 +33,7 @@ class Standing:
     view: BalanceView
     jobs: list[Charge]
     worth: Amount | None
+    as_of: datetime
     expiring: Grant | None
     expiring_in: int
     """Whole days until ``expiring`` lapses; 0 on the last one."""
@@ -107,7 +108,7 @@ def standing(account: BillingAccount) -> Standing:
     )
     days = (expiring.expires_at - moment).days if expiring and expiring.expires_at else 0
     jobs = usage.open_jobs(account.pk) if view.held else []
-    return Standing(view, jobs, worth, expiring, days, low_balance.is_low(account, view.balance))
+    return Standing(view, jobs, worth, moment, expiring, days, low_balance.is_low(account, view.balance))
 
 
 def overview(account: BillingAccount, locale: str) -> Overview:
@@ -142,7 +143,7 @@ def overview(account: BillingAccount, locale: str) -> Overview:
             ),
         ),
         recent=transactions.recent(account.pk),
-        lots=grants.lots(account.pk, MOST_LOTS),
+        lots=grants.lots(account.pk, MOST_LOTS, here.as_of),
         offers_recharge=terms.auto_recharge is not None,
         validity_months=terms.validity.months if terms.validity else None,
         is_new=not by_name and not usage.ever_used(account.pk),
