@@ -15,6 +15,8 @@ from tests.pages.browsing import PHONE, WIDE, open_browser
 PAGES = {
     "overview": "/",
     "transactions": "/transactions",
+    "statements": "/statements",
+    "balance-changes": "/balance/changes",
     "usage": "/usage",
     "add-credits": "/credits/add",
     "auto-recharge": "/auto-recharge",

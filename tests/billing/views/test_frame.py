@@ -17,6 +17,8 @@ PAGES = [
     "/credits/add",
     "/auto-recharge",
     "/limits",
+    "/statements",
+    "/balance/changes",
     "/plan",
     "/plan/pay/postpaid",
     "/invoices",
