@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0003_notices'),
         ('billing', '0003_limits'),
-        ('catalog', '0005_profile_rules'),
+        ('catalog', '0004_price_book_versions'),
         ('ledger', '0005_receivables'),
     ]
 
