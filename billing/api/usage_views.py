@@ -1,12 +1,13 @@
 """What was used in a period, summed up: the Usage page's figures as JSON."""
 
+import re
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 from ninja import Query, Router
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from billing.api import answers
 from billing.api.errors_of import errors
@@ -24,6 +25,16 @@ USUAL_DAYS = 30
 LONGEST = 366
 
 
+def _day(value: object) -> object:
+    """A day as RFC 3339 writes it; numbers, which pydantic takes for seconds since 1970, are none."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value, re.ASCII) is None:
+        raise ValueError("must be a day such as 2026-05-01")
+    return value
+
+
+Day = Annotated[date, BeforeValidator(_day)]
+
+
 class UsageSummaryQuery(BaseModel):
     """Days of UTC: ``from`` is included, ``to`` is not; without them the last 30 days."""
 
@@ -32,8 +43,8 @@ class UsageSummaryQuery(BaseModel):
     group: Literal["model", "operation", "key", "day"] = "model"
     model: Annotated[Line, Field(max_length=80)] = ""
     operation: Annotated[Line, Field(max_length=80)] = ""
-    from_: Annotated[date | None, Field(alias="from")] = None
-    to: date | None = None
+    from_: Annotated[Day | None, Field(alias="from")] = None
+    to: Day | None = None
 
 
 @router.get("/usage/summary", response={200: answers.UsageSummary, **errors(422)}, summary="Usage summed up")

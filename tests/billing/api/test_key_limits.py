@@ -54,9 +54,7 @@ def test_a_key_at_its_monthly_limit_is_refused_and_others_go_on(
     assert way["url"].endswith(f"/keys/{key_of(ann).public_id}/limit")
     assert authorize(studio, other).status == 202
     assert (
-        authorize(
-            studio, Payer(ann.account, "", ann.api), customer={"account": ann.account.public_id}
-        ).status
+        authorize(studio, Payer(ann.account, "", ann.api), customer={"account": ann.account.public_id}).status
         == 202
     )
 
