@@ -50,7 +50,7 @@ def run(
     with (
         simulator.simulator() as url,
         world.scratch("garbage") as database,
-        Crew(database, PROCESSES) as crew,
+        Crew(database, PROCESSES, before=without.patch if without else None) as crew,
     ):
         crew.each(arm, database, url)
         while done < inputs and len(breaches) < 50:
