@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
         ('accounts', '0003_notices'),
         ('billing', '0003_limits'),
         ('catalog', '0004_price_book_versions'),
-        ('ledger', '0005_receivables'),
+        ('ledger', '0004_usage_days'),
     ]
 
     operations = [
