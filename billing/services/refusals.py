@@ -62,7 +62,9 @@ def _common(outcome: Outcome) -> errors.Refusal | None:
         case "not_found":
             return errors.NotFound("There is no such account or charge.")
         case "unit_changed":
-            return errors.ServiceUnavailable("This account has just changed how it pays. Send the same request again.")
+            return errors.ServiceUnavailable(
+                "This account has just changed how it pays. Send the same request again."
+            )
         case "closed":
             return errors.Forbidden("This account is closed.")
     return None
