@@ -130,12 +130,14 @@ DECLARE
     careful ledger_entry[];
 BEGIN
     -- Sort the debits before the balance moves: an account with lapsed credits needs the careful way.
-    SELECT array_agg(e) FILTER (WHERE NOT needs_care), array_agg(e) FILTER (WHERE needs_care)
+    -- Each keeps its place, for an account's debits use its grants in the order of their seq.
+    SELECT array_agg(e ORDER BY n) FILTER (WHERE NOT needs_care), array_agg(e ORDER BY n) FILTER (WHERE needs_care)
       INTO plain, careful
-      FROM (SELECT e, e.grant_id IS NOT NULL OR coalesce(b.next_expiry <= moment, false) AS needs_care
-              FROM unnest(entries) AS e
-              JOIN ledger_balance b ON b.account_id = e.account_id
-             WHERE e.amount < 0) AS sorted;
+      FROM (SELECT entries[n] AS e, n,
+                   (entries[n]).grant_id IS NOT NULL OR coalesce(b.next_expiry <= moment, false) AS needs_care
+              FROM generate_subscripts(entries, 1) AS n
+              JOIN ledger_balance b ON b.account_id = (entries[n]).account_id
+             WHERE (entries[n]).amount < 0) AS sorted;
 
     INSERT INTO ledger_posting (transaction_id, line, ledger_account, account_id, unit, amount)
     SELECT e.id, side.line, side.ledger_account, side.account_id, b.unit, side.amount
