@@ -64,7 +64,10 @@ def fingerprint(request: HttpRequest) -> str:
 
 
 def enclosed(view: View, known: Callable[[HttpRequest], Collection[str]]) -> View:
-    """A view of the API in its frame. ``known`` names the query's parameters; nothing where none matter."""
+    """A view of the API in its frame. ``known`` names the query's parameters; nothing where none matter.
+
+    Who shows no key where one is needed is told that first, whatever the query.
+    """
 
     @wraps(view)
     def framed(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -74,7 +77,10 @@ def enclosed(view: View, known: Callable[[HttpRequest], Collection[str]]) -> Vie
         began = time.perf_counter()
         names = known(request)
         strangers = sorted(set(request.GET) - set(names)) if names else []
-        response = answer(_unknown(strangers)) if strangers else view(request, *args, **kwargs)
+        nobody = strangers and "Authorization" not in request.headers
+        response = answer(_unknown(strangers)) if strangers and not nobody else view(request, *args, **kwargs)
+        if nobody and response.status_code != 401:
+            response = answer(_unknown(strangers))
         if response.status_code == 405:
             response = method_not_allowed(request.method or "", response.headers.get("Allow", ""))
         if request.method in _CHANGING and isinstance(response, HttpResponse):
