@@ -26,9 +26,7 @@ class SpendingLimit(models.Model):
     )
 
     class Meta:
-        constraints = (
-            models.CheckConstraint(condition=Q(amount__gte=0), name="spendinglimit_not_negative"),
-        )
+        constraints = (models.CheckConstraint(condition=Q(amount__gte=0), name="spendinglimit_not_negative"),)
 
     def __str__(self) -> str:
         return f"Monthly limit, {self.get_mode_display().lower()}"
