@@ -8,8 +8,6 @@ from datetime import UTC
 from tempfile import TemporaryFile
 from typing import IO, Final
 
-import xlsxwriter
-
 from billing.ledger.models import Transaction
 from billing.selectors.usage import Use
 from catalog.pricing.units import micros_to_decimal, micros_to_text
@@ -69,6 +67,8 @@ def csv_lines(rows: Iterable[Transaction]) -> Iterator[str]:
 def workbook(rows: Iterable[Transaction], unit: str) -> IO[bytes]:
     """An XLSX file, rewound; amounts are numbers, everything else is text."""
     file = TemporaryFile()  # noqa: SIM115 - the response that sends it closes it
+    import xlsxwriter  # 20 MiB, for those who ask for a workbook
+
     book = xlsxwriter.Workbook(
         file,
         {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "in_memory": False},
