@@ -58,7 +58,7 @@ def preview(account: BillingAccount, plan: str) -> Preview:
     moment = clock.now()
     restarts = way == "now" and _restarts(current, running)
     left = plan_credits.left(account.pk) if way == "now" else 0
-    trial = chosen.trial_days if way == "now" and chosen.price and not _had_trial(account) else 0
+    trial = chosen.trial_days if restarts and chosen.price and not _had_trial(account) else 0
     return Preview(
         plan=chosen,
         current=current,

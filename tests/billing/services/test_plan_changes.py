@@ -186,3 +186,13 @@ def test_one_no_longer_offered_is_refused() -> None:
     edit_plan("toon", "starter", active=False)
     with pytest.raises(InvalidState, match="no longer offered"):
         plan_changes.change(account("toon", plan="pro").pk, "starter")
+
+
+def test_a_plan_that_is_paid_for_is_not_raised_for_nothing_by_a_trial() -> None:
+    edit_plan("toon", "pro", trial_days=7)
+    payer = account("toon", plan="starter")
+    shown = plan_changes.preview(payer, "pro")
+    assert (shown.trial_days, shown.pays) == (0, True)
+    with pytest.raises(InvalidState, match="has to be paid for before it begins"):
+        plan_changes.change(payer.pk, "pro")
+    assert (running(payer).plan, has(payer)) == ("starter", 100)
