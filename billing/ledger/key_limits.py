@@ -17,9 +17,9 @@ def set_limit(
 ) -> KeyLimit | None:
     """Limit a key to ``monthly`` micros per calendar month (UTC) and ``budget`` in all; both None takes its limits away.
 
-    What the key has spent before counts from the start. Raises NoSuchAccount.
+    What the key has spent before in the account's unit counts from the start. Raises NoSuchAccount.
     """
-    lock(account_id)
+    unit = lock(account_id)[account_id].unit
     if monthly is None and budget is None:
         KeyLimit.objects.filter(pk=api_key_id).delete()
         return None
@@ -30,8 +30,8 @@ def set_limit(
     )
     if is_new:
         limit.month = month
-        limit.accepted = _accepted(account_id, api_key_id, Q())
-        limit.month_accepted = _accepted(account_id, api_key_id, Q(authorized_at__date__gte=month))
+        limit.accepted = _accepted(account_id, api_key_id, Q(unit=unit))
+        limit.month_accepted = _accepted(account_id, api_key_id, Q(unit=unit, authorized_at__date__gte=month))
         limit.save()
     return limit
 

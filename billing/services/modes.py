@@ -92,6 +92,11 @@ def refuse(account: BillingAccount, terms: Terms, asked: Asked) -> None:
         overdue = Invoice.objects.filter(account=account, status="open", due_at__lte=clock.now()).first()
         if overdue is not None:
             raise InvalidState(f"{overdue.number_text} is overdue. Pay it first.")
+    if asked.mode == Mode.POSTPAID and not asked.arranged:
+        # The credit limit is free again once work is invoiced: leaving and coming back must not open it twice.
+        unpaid = Invoice.objects.filter(account=account, status="open").order_by("due_at").first()
+        if unpaid is not None:
+            raise InvalidState(f"{unpaid.number_text} is not paid yet. Pay it first, or ask us.")
     if asked.mode == Mode.POSTPAID and credit_limits.limit_of(account) == 0:
         raise InvalidState(_what_postpaid_needs(terms))
     if asked.mode == Mode.METERED and terms.spending_limit is None and asked.limit is None:

@@ -8,11 +8,11 @@ import pytest
 from accounts.keys import create_key
 from accounts.models import BillingAccount, User
 from billing.errors import InvalidRequest, InvalidState
-from billing.ledger import balances
+from billing.ledger import balances, key_limits
 from billing.ledger.holds import place
 from billing.ledger.models import Balance, Charge, Grant
 from billing.models import Invoice, ModeChange
-from billing.services import charges, credit_limits, limits, modes, subscriptions
+from billing.services import charges, credit_limits, invoicing, limits, modes, subscriptions
 from billing.services.modes import Asked
 from tests.billing.ledger.conftest import CREDIT, at, hold, settle, standing, void, wanted
 from tests.billing.services.plans import START, account, buy, has, history, profiles, running
@@ -157,6 +157,30 @@ def test_postpaid_goes_on_with_open_holds_and_leaves_an_invoice(staff: User) -> 
     settle(late, 5)
     assert standing(payer.pk) == (-5, 0, -5)
     assert place([wanted(payer.pk, 1)])[0]["code"] == "insufficient_credits"
+
+
+def test_leaving_postpaid_and_coming_back_does_not_open_the_limit_twice(staff: User) -> None:
+    payer = account("gateway")
+    credit_limits.set_override(payer.pk, limit=100 * CREDIT, reason="Known company", by=staff)
+    switch(payer, "postpaid")
+    hold(payer.pk, 100, settle_now=True)
+    at(START + timedelta(days=1))
+    switch(payer, "prepaid")
+    with pytest.raises(InvalidState, match=r"INV-000001 is not paid yet\. Pay it first"):
+        switch(payer, "postpaid")
+    invoicing.mark_paid(Invoice.objects.get(account=payer).pk, reference="Transfer 1", by=staff)
+    switch(payer, "postpaid")
+    assert standing(payer.pk) == (0, 0, 100)
+
+
+def test_what_a_key_spent_in_another_unit_does_not_count_against_its_limit() -> None:
+    payer = account("toon", plan="pro")
+    key, _ = create_key(account=payer, name="Production")
+    hold(payer.pk, 30, settle_now=True, api_key=key.pk)
+    switch(payer, "metered", limit=20 * CREDIT)
+    row = key_limits.set_limit(api_key_id=key.pk, account_id=payer.pk, monthly=20 * CREDIT, budget=None)
+    assert row is not None
+    assert (row.month_accepted, row.accepted) == (0, 0)
 
 
 def test_a_hold_of_a_postpaid_time_that_is_void_leaves_nothing_owed(staff: User) -> None:
