@@ -36,12 +36,12 @@ def set_spending_limit(
     month that the new limit is not up to any more may be sent again. Raises InvalidRequest where the profile
     asks for a limit, for a hard one, or for a lower one.
     """
-    account = BillingAccount.objects.get(pk=account_id)
-    if currency is not None and currency.upper() != account.unit.upper():
-        raise _invalid("currency", f"must be {account.unit}, in which this account is counted")
-    _check(account, limit, mode)
     with transaction.atomic():
-        BillingAccount.objects.select_for_update(no_key=True).get(pk=account_id)
+        # Locked before it is read: its mode and unit, which decide what the limit means, must not change meanwhile.
+        account = BillingAccount.objects.select_for_update(no_key=True).get(pk=account_id)
+        if currency is not None and currency.upper() != account.unit.upper():
+            raise _invalid("currency", f"must be {account.unit}, in which this account is counted")
+        _check(account, limit, mode)
         balances.set_spend_limit(account_id, limit if mode == Mode.HARD else None)
         if account.mode == "metered" and limit is not None:
             balances.set_credit_limit(account_id, limit)
