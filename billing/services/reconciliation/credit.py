@@ -46,13 +46,13 @@ CHECKS: Final = (
     ),
     Check(
         name="periods_granted",
-        promise="A period's credits are what the period says, and never given beyond it.",
+        promise="Each period was given the credits it says, once, to its own account.",
         remedy=_REPAIR,
         sql="""
         SELECT p.id::text FROM billing_subscriptionperiod p
           JOIN billing_subscription s ON s.id = p.subscription_id
-          JOIN ledger_transaction t ON t.key = 'plan:' || replace(s.id::text, '-', '') || ':' || p.number
-         WHERE t.amount <> p.credits OR t.account_id <> s.account_id""",
+          LEFT JOIN ledger_transaction t ON t.key = 'plan:' || replace(s.id::text, '-', '') || ':' || p.number
+         WHERE coalesce(t.amount, 0) <> p.credits OR t.account_id <> s.account_id""",
         long=True,
     ),
     Check(
