@@ -1,6 +1,5 @@
 """A customer's invoices over the API."""
 
-import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -74,7 +73,7 @@ def test_somebody_else_s_is_not_there(metered: Payer, ann: Payer) -> None:
     assert ann.api.get("/v1/invoices").body == {"data": [], "next_cursor": None}
 
 
-@pytest.mark.parametrize("text", ["x", "inv_", f"inv_{uuid.uuid4().hex}", "txn_" + "0" * 32])
+@pytest.mark.parametrize("text", ["x", "inv_", "inv_" + "7" * 32, "txn_" + "0" * 32])
 def test_what_is_no_invoice_is_not_found(ann: Payer, text: str) -> None:
     assert ann.api.get(f"/v1/invoices/{text}").status == 404
 
