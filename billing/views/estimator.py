@@ -28,6 +28,8 @@ from catalog.pricing.units import decimal_to_text
 from catalog.terms import Terms
 
 PREFIX = "p_"
+LONGEST_NUMBER = 24
+"""Digits before or after the point; a number beyond is no size of anything, and writing it out takes for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +156,7 @@ def _number(text: str) -> int | Decimal | None:
         number = Decimal(text.replace(",", "."))
     except InvalidOperation:
         return None
-    if not number.is_finite():
+    if not number.is_finite() or abs(number.adjusted()) > LONGEST_NUMBER:
         return None
     return int(number) if number == number.to_integral_value() and abs(number) < 10**12 else number
 

@@ -106,6 +106,11 @@ def test_the_good_file_is_good() -> None:
 BAD = [
     ("price = 5,", "price = -5,", "line 69: model[1].prices[1].price: must not be negative."),
     ("price = 5,", "price = 1e9,", "line 69: model[1].prices[1].price: must be at most 1000000."),
+    (
+        "price = 5,",
+        "price = 1e999999999999,",
+        "line 69: model[1].prices[1].price: must be a number with at most 12 digits before and 12 after the point.",
+    ),
     ("price = 5,", "price = nan,", "line 69: model[1].prices[1].price: must be a number."),
     ("price = 5,", "price = inf,", "line 69: model[1].prices[1].price: must be a number."),
     ("price = 5,", "price = true,", "line 69: model[1].prices[1].price: must be a number."),

@@ -98,6 +98,11 @@ def test_nonsense_shows_the_first_item(ads: None, client: Client, query: str) ->
     assert "5 credits" in said(client, query)
 
 
+@pytest.mark.parametrize("count", ["1e9999999", "1e999999999999", "1e-999999999", "0e999999999", "1e400000"])
+def test_a_number_too_long_to_write_out_is_no_number(ads: None, client: Client, count: str) -> None:
+    assert "Enter a number." in said(client, f"?model=static&p_count={count}")
+
+
 def test_there_is_no_such_list(ads: None, client: Client) -> None:
     assert client.get("/pricing/estimate?profile=nobody").status_code == 404
 
