@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from catalog.pricing.rates import describe
-from catalog.pricing.types import Item, Modifier, Phase, Rate, Variant
-from catalog.values import MAX_PRICE, exact
+from catalog.pricing.types import MAX_PRICE, Item, Modifier, Phase, Rate, Variant
+from catalog.values import exact
 
 
 @dataclass(frozen=True, slots=True, order=True)

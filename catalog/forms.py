@@ -185,6 +185,10 @@ class PriceForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
+        if cleaned.get("rules") is None:
+            cleaned["rules"] = {}
+        if not isinstance(cleaned["rules"], dict):
+            self.add_error("rules", "Must be an object of rules.")
         if not self.errors:
             try:
                 item_of(Price(**{name: cleaned[name] for name in PriceForm.Meta.fields}))

@@ -23,7 +23,6 @@ from catalog.price_grid import (
 )
 from catalog.pricing.types import Item
 from catalog.pricing.units import decimal_to_text
-from catalog.values import exact
 
 DERIVE: Final = "="
 
@@ -163,11 +162,14 @@ def _read_modifiers(found: Entries, data: Mapping[str, str], edited: Edited) -> 
             name = f"m{number}-{part}"
             text = data.get(name, decimal_to_text(getattr(modifier, part))).strip()
             try:
-                values[part] = exact(text if part == "add" and text.startswith("-") else str(parse(text)))
+                figure = parse(text)
             except ValueError as error:
-                edited.errors[name] = (
-                    str(error) if text else "is needed: 1 for times, 0 for add change nothing."
-                )
+                edited.errors[name] = str(error)
+                continue
+            if figure is None:
+                edited.errors[name] = "is needed: 1 for times, 0 for add change nothing."
+            else:
+                values[part] = figure
         if len(values) < 2:
             continue
         new = replace(modifier, times=values["times"], add=values["add"])

@@ -247,6 +247,11 @@ class _Reading:
         if row.cells["per"] not in ("", _per(item, spot)):
             self._problems.append(_other_measure(row, _per(item, spot)))
         if self._is_derived(row):
+            if spot != OWN:
+                self._problems.append(
+                    row.problem("derived", "only a price of its own follows the cost, not a part.")
+                )
+                return
             asked = self._derive(row, self._models[row.key[0]], asked)
             self._derived[row.key] = self._models[row.key[0]]
         self._changes.setdefault(row.key, {})[spot] = asked

@@ -68,7 +68,7 @@ def public_pricing(
         "as_of": _instant(at or since),
         "effective_at": _instant(since),
         "next_change_at": None if scheduled is None else _instant(scheduled),
-        "version": _version(state.token, books, mode, plan, offers, only_available, at),
+        "version": _version(state.token, books, mode, plan, _seen(offers), only_available, at, book is None),
         "approximate": any(entry["approximate"] for model in models for entry in model["operations"]),
         "operations": [
             {"id": slug, "name": name} for each in books for slug, name in each.operations.items()
@@ -351,6 +351,14 @@ def _instant(moment: datetime) -> str:
 
 def _mode(terms_: Terms, book: PriceBook) -> str:
     return next(entry.modes[0] for entry in terms_.price_lists if entry.slug == book.info.price_list)
+
+
+def _seen(offers: tuple[Discount, ...]) -> list[object]:
+    """Offers as every process writes them; a set has no order of its own."""
+    return [
+        (offer.label, offer.percent, offer.price, sorted(offer.models), sorted(offer.operations))
+        for offer in offers
+    ]
 
 
 def _version(token: object, books: list[PriceBook], *view: object) -> str:

@@ -12,17 +12,19 @@ from pydantic import BaseModel as PydanticModel
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from catalog.pricing.errors import InvalidAmount
+from catalog.pricing.types import MAX_PRICE
 from catalog.pricing.units import decimal_to_micros, decimal_to_text, micros_to_text
 
 _DECIMAL = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,12})?", re.ASCII)
-MAX_PRICE = Decimal(1_000_000)
+_WRITTEN_OUT = 24
+"""1e999999999 is never written out to be refused."""
 MAX_MONEY = Decimal(1_000_000_000)
 
 
 def exact(value: Any) -> Decimal:
     """A finite decimal with at most 12 digits on either side of the point. Raises ValueError."""
     if isinstance(value, Decimal) and value.is_finite():
-        text = format(value, "f")
+        text = format(value, "f") if abs(value.adjusted()) <= _WRITTEN_OUT else ""
     elif type(value) is int:
         text = str(value) if abs(value) < 10**12 else ""
     elif isinstance(value, str):

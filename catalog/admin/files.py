@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.timezone import now
 from unfold.decorators import action
@@ -116,7 +116,7 @@ class ProfileFiles:
     def download_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The profile as ``load_profile`` reads it: what is stored now, the last published prices."""
         try:
-            text = profile_export.write(Profile.objects.get(pk=object_id))
+            text = profile_export.write(get_object_or_404(Profile, pk=object_id))
         except profile_export.CannotExport as error:
             messages.error(request, str(error))
             return redirect(reverse("admin:catalog_profile_change", args=[object_id]))
@@ -125,7 +125,7 @@ class ProfileFiles:
     @action(description="Load a file", url_path="load", permissions=["load"])  # type: ignore[untyped-decorator]
     def load_file(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Look at what a file would change, then store it."""
-        profile = Profile.objects.get(pk=object_id)
+        profile = get_object_or_404(Profile, pk=object_id)
         form = ProfileFileForm(*sent(request))
         problems: list[Problem] = []
         changes: list[Any] | None = None

@@ -25,9 +25,10 @@ class UTCMomentField(forms.CharField):
             return None
         try:
             moment = datetime.fromisoformat(text)
-        except ValueError as error:
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        except (ValueError, OverflowError) as error:
             raise ValidationError("Enter a date and time such as 2027-01-31T08:00.") from error
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        return moment
 
     def prepare_value(self, value: Any) -> Any:
         return f"{value.astimezone(UTC):%Y-%m-%dT%H:%M}" if isinstance(value, datetime) else value

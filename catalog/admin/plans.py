@@ -2,7 +2,7 @@
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from unfold.decorators import action
 
@@ -17,7 +17,7 @@ class PlanPages:
     @action(description="Plans", url_path="plans", permissions=["plans"])  # type: ignore[untyped-decorator]
     def plans(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Every plan in a column; saved whole or not at all."""
-        profile = Profile.objects.get(pk=object_id)
+        profile = get_object_or_404(Profile, pk=object_id)
         data: dict[str, str] | None = None
         errors: dict[str, str] = {}
         if request.method == "POST":

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
@@ -95,7 +96,10 @@ class PriceBookAdmin(PriceFiles, ModelAdmin):
         """Whether the version stands so; None asks for the kind of page as such."""
         if object_id is None:
             return True
-        book = PriceBook.objects.select_related("price_list").filter(pk=object_id).first()
+        try:
+            book = PriceBook.objects.select_related("price_list").filter(pk=object_id).first()
+        except ValidationError:  # no id at all
+            return False
         return book is not None and versions.state_of(book) in states
 
     @admin.action(description="Open a draft with these prices", permissions=["draft"])
@@ -277,6 +281,12 @@ class PriceAdmin(ModelAdmin):
             profile = Profile.objects.filter(price_lists__books__prices=resolver.kwargs["object_id"]).first()
             kwargs["queryset"] = db_field.remote_field.model.objects.filter(profile=profile)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Price, form: Any, change: bool) -> None:
+        """A price that was typed no longer follows the provider's cost."""
+        if "amount" in form.changed_data:
+            obj.provider_cost = None
+        super().save_model(request, obj, form, change)
 
     def response_post_save_change(self, request: HttpRequest, obj: Price) -> HttpResponse:
         return redirect(_url("prices", obj.book))

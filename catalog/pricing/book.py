@@ -10,8 +10,8 @@ from uuid import UUID
 from catalog.pricing.errors import InvalidBook, NotOffered, UnknownModel, UnknownOperation
 from catalog.pricing.parameters import Parameters, Test, Values, compile_test
 from catalog.pricing.rates import CompiledRate
-from catalog.pricing.types import OPEN, BalanceTier, Gate, Item, Phase, PlanTier, Rate
-from catalog.pricing.units import decimal_to_micros
+from catalog.pricing.types import MAX_PRICE, OPEN, BalanceTier, Gate, Item, Phase, PlanTier, Rate
+from catalog.pricing.units import decimal_to_micros, decimal_to_text
 
 Key = tuple[str, str]
 
@@ -172,7 +172,7 @@ def build_book(info: BookInfo, items: Iterable[Item]) -> PriceBook:
 
 
 def book_problems(info: BookInfo, specs: list[Item]) -> list[str]:
-    """What only the whole list shows: doubles, missing plans, dangling and circular phases."""
+    """What only the whole list shows: doubles, missing plans, dangling and circular phases; and absurd figures."""
     plans = {plan.slug for plan in info.plans}
     keys: set[Key] = set()
     problems = []
@@ -190,6 +190,9 @@ def book_problems(info: BookInfo, specs: list[Item]) -> list[str]:
         problems += [
             f"{spec.label} requires the plan {n!r}, which is missing." for n in named if n and n not in plans
         ]
+        figures = [spec.minimum, *(figure for rate in rates for figure in _figures(rate))]
+        if not all(0 <= figure <= MAX_PRICE for figure in figures):
+            problems.append(f"{spec.label} has a figure below 0 or above {decimal_to_text(MAX_PRICE)}.")
         for target in uses[spec.model, spec.operation]:
             if target not in keys:
                 problems.append(f"{spec.label} uses {target[0]}.{target[1]}, which has no price.")
@@ -200,6 +203,15 @@ def book_problems(info: BookInfo, specs: list[Item]) -> list[str]:
 
 def _required(rate: Rate) -> list[str]:
     return [*(variant.requires for variant in rate.variants), *(change.requires for change in rate.modifiers)]
+
+
+def _figures(rate: Rate) -> list[Decimal]:
+    """Every number that makes a price."""
+    priced = [rate.price, rate.low, rate.high]
+    for variant in rate.variants:
+        priced += (variant.price, variant.low, variant.high)
+    changes = [figure for modifier in rate.modifiers for figure in (modifier.times, modifier.add)]
+    return [figure for figure in (*priced, *changes) if figure is not None]
 
 
 def reaches(start: Key, uses: Mapping[Key, list[Key]]) -> bool:

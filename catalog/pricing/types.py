@@ -11,6 +11,8 @@ from typing import Literal
 
 from catalog.pricing.units import decimal_to_text, micros_to_text
 
+MAX_PRICE = Decimal(1_000_000)
+"""No figure of a price list is larger, and none is negative."""
 GENERATE = "generate"
 """The operation that every model is there for."""
 

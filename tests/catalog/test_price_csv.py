@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from catalog import drafts, price_csv, services, versions
+from catalog.figures import label, spots
 from catalog.models import AIModel, Operation, Price, PriceBook, PriceList
 from catalog.price_csv import InvalidPrices
 from tests.catalog.conftest import bundled
@@ -82,6 +83,18 @@ def test_a_figure_of_its_own_no_longer_follows_the_cost_and_yes_makes_it() -> No
     again = price_csv.read(book, b"model,operation,price,derived\nmidjourney-v7,generate,,yes\n")
     entry = again["midjourney-v7", "generate"]
     assert (entry.item.rate.price, entry.cost) == (Decimal("0.324"), Decimal("0.18"))
+
+
+def test_a_part_follows_no_cost() -> None:
+    book = draft("sites")
+    spot = next(
+        f"{model},{operation},{label(entry.item, spot)}"
+        for (model, operation), entry in drafts.entries(book).items()
+        for spot in spots(entry.item)
+        if spot.variant is not None
+    )
+    data = f"model,operation,part,price,derived\n{spot},,yes\n".encode()
+    assert mistakes(book, data) == ["line 2: derived: only a price of its own follows the cost, not a part."]
 
 
 def test_every_mistake_is_told_at_once_by_its_line() -> None:

@@ -1,5 +1,6 @@
 """Staff at a price book: the grid saved whole, every mistake at its cell, two versions compared, the way back."""
 
+import json
 import re
 from decimal import Decimal
 from html import unescape
@@ -197,6 +198,53 @@ def test_a_modifier_changes_wherever_it_stands(staff: Client) -> None:
     for model, credits in (("seedream-4-5", 27), ("gemini-2-5-flash", 12)):
         quote = estimate(prices, model, "generate", {"resolution": "4K"})
         assert quote.micros == credits * 1_000_000
+
+
+def test_a_modifier_takes_nothing_below_nothing(staff: Client) -> None:
+    book = draft("sites")
+    before = drafts.entries(book)
+    answer = saved(staff, book, {"m0-times": "-1", "m0-add": "-500"})
+    assert answer.status_code == 422
+    assert unescape(answer.content.decode()).count("ust not be negative.") == 2
+    assert drafts.entries(book) == before
+
+
+def test_a_negative_figure_in_the_rules_is_never_published(staff: Client) -> None:
+    book = draft("sites")
+    price = book.prices.get(model__slug="seedream-4-5", operation__slug="generate")
+    price.rules["rate"]["modifiers"][0]["add"] = "-500"
+    price.save()
+    with pytest.raises(versions.CannotPublish, match="below 0 or above 1000000"):
+        versions.publish(book)
+
+
+def test_a_price_typed_at_its_own_page_follows_no_cost(staff: Client) -> None:
+    book = draft("toon", "metered")
+    price = book.prices.get(model__slug="midjourney-v7", operation__slug="generate")
+    page = reverse("admin:catalog_price_change", args=[price.pk])
+    fields = {
+        "model": price.model_id,
+        "operation": price.operation_id,
+        "amount": "0.4",
+        "per": price.per,
+        "requires": "",
+    }
+    assert staff.post(page, {**fields, "rules": "[]"}).status_code == 200
+    assert staff.post(page, {**fields, "rules": json.dumps(price.rules)}).status_code == 302
+    price.refresh_from_db()
+    assert (price.amount, price.provider_cost) == (Decimal("0.4"), None)
+
+
+@pytest.mark.parametrize("page", ["prices", "upload", "roll-back", "publish", "withdraw"])
+def test_what_is_no_version_has_no_page(staff: Client, page: str) -> None:
+    root = reverse("admin:catalog_pricebook_changelist")
+    assert staff.get(f"{root}nothing/{page}/").status_code in (302, 403, 404)
+
+
+@pytest.mark.parametrize("page", ["plans", "profile.toml", "load"])
+def test_what_is_no_profile_has_no_page(staff: Client, page: str) -> None:
+    root = reverse("admin:catalog_profile_changelist")
+    assert staff.get(f"{root}nothing/{page}/").status_code == 404
 
 
 def test_a_derived_rate_becomes_a_price_of_its_own_and_back(staff: Client) -> None:
