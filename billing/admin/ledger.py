@@ -132,7 +132,13 @@ class TransactionAdmin(ViewOnly, ModelAdmin):
             f"{use.grant.public_id} ({use.grant.source}) {micros_to_text(use.amount)}" for use in uses
         )
 
-    readonly_fields = ("postings_text", "grants_text")
+    @admin.display(description="posted by")
+    def staff_text(self, row: Transaction) -> str:
+        number = str(row.details.get("staff") or "")
+        found = User.objects.filter(pk=number).first() if number.isdecimal() else None
+        return number if found is None else found.email
+
+    readonly_fields = ("postings_text", "grants_text", "staff_text")
 
 
 @admin.register(Grant)

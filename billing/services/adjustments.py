@@ -26,7 +26,8 @@ def adjust(*, account_id: uuid.UUID, micros: int, reason: str, staff: User, nonc
         raise InvalidRequest(
             "Say why; the customer's history keeps it.", [{"field": "reason", "message": "is required"}]
         )
-    key, details = f"adjustment:{nonce.hex}", {"reason": reason, "staff": staff.email}
+    # By number: history is for good, and the customer's statement shows all of it.
+    key, details = f"adjustment:{nonce.hex}", {"reason": reason, "staff": str(staff.pk)}
     if micros > 0:
         return grants.add(
             account_id=account_id,

@@ -50,7 +50,10 @@ def test_an_adjustment_is_posted_with_its_reason_and_author(staff: Client, open_
     assert send(staff, account, "2.5", "Sorry for the outage") == 302
     posted = Transaction.objects.get(kind="adjustment")
     assert (posted.amount, posted.description) == (2_500_000, "Sorry for the outage")
-    assert posted.details == {"reason": "Sorry for the outage", "staff": "staff@example.com"}
+    author = User.objects.get(email="staff@example.com")
+    assert posted.details == {"reason": "Sorry for the outage", "staff": str(author.pk)}
+    page = staff.get(reverse("admin:ledger_transaction_change", args=[posted.pk])).content.decode()
+    assert "osted by" in page
     assert Grant.objects.get(source="admin").remaining == 2_500_000
 
 
