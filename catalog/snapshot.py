@@ -24,7 +24,7 @@ from catalog.models import CatalogVersion, PriceBook, Profile
 from catalog.pricing.engine import PriceBook as PureBook
 from catalog.pricing.errors import InvalidBook
 from catalog.pricing.units import decimal_to_text
-from catalog.store import pure_book, terms_of
+from catalog.store import gates_of, pure_book, terms_of
 from catalog.terms import Terms
 
 CHANNEL = "portal_catalog"
@@ -190,7 +190,20 @@ def _load(token: UUID | None, known: Mapping[UUID, PureBook]) -> Snapshot:
             if headline_book is not None:
                 mine = _with_headline(mine, books[headline_book.at(moment)])
             terms[profile.slug] = mine
+        books.update(_regated(books, terms))
     return Snapshot(token, default, terms, versions, books)
+
+
+def _regated(books: Mapping[UUID, PureBook], terms: Mapping[str, Terms]) -> dict[UUID, PureBook]:
+    """Older books, which accounts may keep by agreement, with the plans and balance gates of now where they moved."""
+    stale = [
+        book_id
+        for book_id, book in books.items()
+        if (mine := terms.get(book.info.profile)) is not None
+        and (book.info.plans, book.info.balance_tiers) != gates_of(mine)
+    ]
+    rows = PriceBook.objects.filter(pk__in=stale).select_related("price_list")
+    return {row.id: pure_book(row, terms[row.price_list.profile_id]) for row in rows}
 
 
 def _with_headline(terms: Terms, book: PureBook) -> Terms:

@@ -6,7 +6,7 @@ from typing import Any
 from catalog.models import AIModel, Operation, Plan, Price, PriceBook, PriceList, Profile
 from catalog.pricing.book import BookInfo, build_book
 from catalog.pricing.engine import PriceBook as PureBook
-from catalog.pricing.types import Item, PlanTier
+from catalog.pricing.types import BalanceTier, Item, PlanTier
 from catalog.pricing.units import decimal_to_text, micros_to_text
 from catalog.resolve import ListedItem
 from catalog.rules import Document, from_document, to_document
@@ -110,8 +110,15 @@ def _rules(document: Document) -> Document:
     return {**rules, "rate": rate} if rate else rules
 
 
+def gates_of(terms: Terms) -> tuple[tuple[PlanTier, ...], tuple[BalanceTier, ...]]:
+    """The plans and balance gates as price books are compiled with them."""
+    plans = tuple(PlanTier(slug=plan.slug, name=plan.name, rank=plan.rank) for plan in terms.plans)
+    return plans, tuple(gate.compiled() for gate in terms.balance_gates)
+
+
 def pure_book(row: PriceBook, terms: Terms) -> PureBook:
     """The book ready for pricing, with today's plans and balance gates. Raises InvalidBook."""
+    plans, balance_tiers = gates_of(terms)
     info = BookInfo(
         id=row.id,
         profile=terms.slug,
@@ -119,8 +126,8 @@ def pure_book(row: PriceBook, terms: Terms) -> PureBook:
         version=row.version,
         unit=row.price_list.unit,
         effective_at=row.effective_at,
-        plans=tuple(PlanTier(slug=plan.slug, name=plan.name, rank=plan.rank) for plan in terms.plans),
-        balance_tiers=tuple(gate.compiled() for gate in terms.balance_gates),
+        plans=plans,
+        balance_tiers=balance_tiers,
     )
     prices = row.prices.select_related("model", "operation").order_by("position", "id")
     return build_book(info, [item_of(price) for price in prices])

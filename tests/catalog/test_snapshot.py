@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from datetime import timedelta
 from uuid import uuid4
 
 import pytest
@@ -9,8 +10,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
-from catalog import loader, services, snapshot
-from catalog.models import CatalogVersion, PriceBook, Profile
+from catalog import loader, services, snapshot, versions
+from catalog.models import CatalogVersion, PriceBook, PriceList, Profile
 from catalog.pricing.engine import estimate
 
 pytestmark = pytest.mark.django_db
@@ -58,6 +59,20 @@ def test_any_change_moves_the_version_and_is_seen() -> None:
 def test_a_bad_edit_leaves_the_previous_catalog_in_use() -> None:
     Profile.objects.update(settings={"welcome_bonus": "lots"})
     assert snapshot.refresh().terms("ads").welcome_bonus == 50_000_000
+
+
+def test_an_old_version_that_an_account_keeps_has_the_gates_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    old = snapshot.current().book("ads", now())
+    versions.publish(versions.new_draft(PriceList.objects.get(profile="ads")))
+    monkeypatch.setattr(snapshot, "LONGEST_HOLD", timedelta(0))
+    gates = {"balance_gates": [{"available": "9"}]}
+    Profile.objects.update(settings={**Profile.objects.get().settings, **gates})
+    state = snapshot.refresh()
+    assert state.book("ads", now()).id != old.id
+    kept = state.book_by_id(old.id)
+    assert estimate(kept, "static", "generate", {}).gate.needs_available == 9_000_000
+    Profile.objects.update(name="Adverts")
+    assert snapshot.refresh().book_by_id(old.id) is kept, "compiled again only where gates moved"
 
 
 def test_unknown_profiles_and_books_have_names() -> None:
