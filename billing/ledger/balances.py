@@ -37,7 +37,7 @@ SELECT b.account_id, b.unit, b.balance - l.lapsed, b.held + l.unfolded,
   FROM ledger_balance b
  CROSS JOIN LATERAL (
        SELECT CASE WHEN b.next_expiry <= ledger_now() THEN ledger_lapsed(b.account_id, ledger_now()) ELSE 0 END AS lapsed,
-              CASE WHEN b.comfort_above IS NULL THEN 0 ELSE ledger_unfolded(b.account_id) END AS unfolded
+              ledger_unfolded(b.account_id) AS unfolded
  ) l
  WHERE b.account_id = %s
 """

@@ -152,8 +152,9 @@ BEGIN
          WHERE b.account_id = released.account_id
     ), keys AS (
         UPDATE ledger_keylimit l
-           SET accepted = l.accepted + released.total,
-               month_accepted = l.month_accepted + CASE WHEN l.month = this_month THEN released.spend ELSE 0 END
+           -- A hold placed without the lock just before the key got its limit was not counted.
+           SET accepted = greatest(0, l.accepted + released.total),
+               month_accepted = greatest(0, l.month_accepted + CASE WHEN l.month = this_month THEN released.spend ELSE 0 END)
           FROM (SELECT api_key_id, sum(cost - amount)::bigint AS total,
                        coalesce(sum(cost - amount) FILTER (WHERE authorized_at >= this_month::timestamp AT TIME ZONE 'UTC'), 0)::bigint AS spend
                   FROM changed WHERE keys_limited GROUP BY api_key_id) released

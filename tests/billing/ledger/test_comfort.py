@@ -7,7 +7,9 @@ from collections.abc import Callable
 import pytest
 from django.db import connection, connections, transaction
 
-from billing.ledger import balances, post
+from accounts.keys import create_key
+from accounts.models import BillingAccount
+from billing.ledger import balances, key_limits, post
 from billing.ledger.holds import Outcome, place
 from billing.ledger.models import Balance, UnfoldedHold
 from billing.services import reconciliation
@@ -119,3 +121,23 @@ def test_a_limit_is_never_passed_unseen(account: uuid.UUID) -> None:
 def _clean() -> bool:
     with connection.cursor():
         return all(finding.breaches == 0 for finding in reconciliation.run())
+
+
+def test_a_key_limited_while_a_hold_of_it_was_under_way_unseen_still_settles(account: uuid.UUID) -> None:
+    key = create_key(account=BillingAccount.objects.get(pk=account), name="k")[0].pk
+    placed, limited = threading.Event(), threading.Event()
+    outcomes: list[Outcome] = []
+
+    def unseen() -> None:
+        with transaction.atomic():
+            outcomes.extend(place([wanted(account, 2, relaxed=True, api_key=key)]))
+            placed.set()
+            limited.wait(timeout=10)
+
+    thread = in_thread(unseen)
+    placed.wait(timeout=10)
+    key_limits.set_limit(api_key_id=key, account_id=account, monthly=5 * CREDIT, budget=None)
+    limited.set()
+    thread.join(timeout=10)
+    assert settle(uuid.UUID(outcomes[0]["id"]), 1)["code"] == "settled"
+    assert key_limits.of(account)[key].accepted == 0
