@@ -192,6 +192,7 @@ def _store_models(profile: Profile, loaded: LoadedProfile) -> None:
 
 
 def _store_price_lists(profile: Profile, entries: tuple[PriceListEntry, ...]) -> dict[str, PriceList]:
+    _refuse_other_units(profile, entries)
     rows = {}
     for position, entry in enumerate(entries):
         fields = entry.model_dump(exclude={"id"})
@@ -201,6 +202,20 @@ def _store_price_lists(profile: Profile, entries: tuple[PriceListEntry, ...]) ->
         )
     profile.price_lists.exclude(slug__in=list(rows)).update(active=False)
     return rows
+
+
+def _refuse_other_units(profile: Profile, entries: tuple[PriceListEntry, ...]) -> None:
+    """Versions are in the unit of their list, so a list that has any keeps it. Raises CannotPublish."""
+    history = PriceBook.objects.filter(price_list__profile=profile).exclude(status=PriceBook.Status.DRAFT)
+    units = dict(history.order_by().values_list("price_list__slug", "price_list__unit").distinct())
+    wrong = [
+        f"The price list {entry.id} has versions in {units[entry.id]}, which stay as they are; "
+        f"give the list in {entry.unit} another id."
+        for entry in entries
+        if units.get(entry.id, entry.unit) != entry.unit
+    ]
+    if wrong:
+        raise CannotPublish(*wrong)
 
 
 def _publish_items(row: PriceList, items: list[ListedItem], effective_at: datetime | None) -> PriceBook:

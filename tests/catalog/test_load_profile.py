@@ -138,6 +138,18 @@ def test_a_bad_file_loads_nothing(tmp_path: Path) -> None:
     assert not Profile.objects.exists()
 
 
+def test_a_list_that_has_versions_keeps_its_unit(tmp_path: Path) -> None:
+    load("ads")
+    text = loader.find("ads").read_text()
+    path = tmp_path / "ads.toml"
+    text = text.replace('unit = "credit"', 'unit = "USD"').replace("credit_price = 0.10\n", "")
+    path.write_text(text.replace("welcome_bonus = 50", "welcome_bonus = 7"))
+    with pytest.raises(CommandError, match=r"versions in credit.*give the list in USD another id"):
+        load(str(path))
+    assert PriceBook.objects.get().price_list.unit == "credit"
+    assert snapshot.refresh().terms("ads").welcome_bonus == 50_000_000
+
+
 def test_what_a_file_no_longer_has_is_switched_off_and_kept_for_the_past(tmp_path: Path) -> None:
     load("toon")
     text = loader.find("toon").read_text()
