@@ -23,7 +23,7 @@ SELECT {by}, count(*), sum(estimate)::bigint, sum(effective)::bigint,
        percentile_disc(0.95) WITHIN GROUP (ORDER BY abs(difference)),
        percentile_disc(0.95) WITHIN GROUP (ORDER BY difference),
        count(*) FILTER (WHERE effective > held)
-  FROM (SELECT *, round((effective - estimate) * 1000000.0 / estimate)::bigint AS difference
+  FROM (SELECT *, round(least((effective - estimate) * 1000000.0 / estimate, 1e15))::bigint AS difference
           FROM (SELECT c.*, amount AS held, cost + uncollected AS effective
                   FROM (SELECT {keep}, status, amount, cost, uncollected, authorized_at, finished_at,
                                coalesce(estimate, amount) AS estimate FROM {source}) c) c

@@ -105,6 +105,13 @@ def test_work_not_delivered_free_or_long_ago_says_nothing(eva: BillingAccount) -
     assert EstimateAccuracy.objects.get().count == 1
 
 
+def test_an_absurd_error_is_counted_as_a_large_one(eva: BillingAccount) -> None:
+    deliver(eva, ESTIMATE)
+    Charge.objects.update(estimate=1, amount=1, cost=10**15, uncollected=0)
+    assert estimate_accuracy.measure() == 1
+    assert EstimateAccuracy.objects.get().excess == 10**15
+
+
 def test_measuring_again_forgets_what_is_no_more(eva: BillingAccount) -> None:
     EstimateAccuracy.objects.create(
         profile="images", model="gone", operation="generate", count=1, estimated=1, effective=1, median=0,
