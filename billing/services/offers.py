@@ -3,6 +3,7 @@
 Terms are never changed: what is in force is ended and another agreement made, so the rows are the history.
 """
 
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,13 +23,16 @@ from billing.services import periods
 from catalog import snapshot
 from catalog.models import PriceBook
 from catalog.pricing.engine import PriceBook as PureBook
+from catalog.pricing.types import MAX_PRICE
 from catalog.pricing.units import decimal_to_text
 
+log = logging.getLogger(__name__)
 MOST_TIERS: Final = 12
 _TIER: Final = re.compile(r"(\d[\d,_ ]{0,12}?)\s*:\s*(\d{1,9}(?:\.\d{1,6})?)\s*(%?)", re.ASCII)
-# Each request counts what its ``count`` says, 1 where it has none; what failed or was given back does not.
+# Each request counts what its ``count`` says, 1 where it has no number there; what failed or was given back does not.
 _QUANTITY_SQL: Final = """
-SELECT coalesce(sum(coalesce((parameters ->> 'count')::numeric, 1)), 0)::bigint
+SELECT coalesce(sum(CASE jsonb_typeof(parameters -> 'count')
+                    WHEN 'number' THEN (parameters ->> 'count')::numeric ELSE 1 END), 0)::bigint
   FROM ledger_charge
  WHERE account_id = %(account)s AND authorized_at >= %(since)s AND authorized_at < %(until)s
    AND status IN ('authorized', 'settled')
@@ -150,15 +154,21 @@ def end(agreement: Agreement, *, reason: str, staff: User | None) -> None:
 
 
 def count_months(moment: datetime | None = None) -> int:
-    """Count the month before for every offer without a commitment, once a month; returns how many were counted."""
+    """Count the month before for every offer without a commitment, once a month; returns how many were counted.
+
+    One that fails is tried again next time and keeps no other waiting.
+    """
     moment = moment or now()
     month = month_of(moment)
     due = Offer.objects.filter(committed=None, ended_at=None).exclude(ends_at__lte=moment)
     done = 0
     for offer in due.exclude(months__month=month):
-        with transaction.atomic():
-            done += _count(offer, moment)
-            transaction.on_commit(snapshot.expire)
+        try:
+            with transaction.atomic():
+                done += _count(offer, moment)
+                transaction.on_commit(snapshot.expire)
+        except Exception:
+            log.exception("the month of offer %s could not be counted", offer.pk)
     return done
 
 
@@ -183,15 +193,21 @@ def _count(offer: Offer, moment: datetime) -> bool:
     return created
 
 
-def _check_tiers(
-    tiers: Sequence[Tier], models: Sequence[str], operations: Sequence[str], book: PureBook
-) -> None:
+def _check_figures(tiers: Sequence[Tier]) -> None:
     if not tiers:
         raise _invalid("tiers", "must have at least one tier: this profile has no volume offer of its own")
     if len(tiers) > MOST_TIERS or len({tier.above for tier in tiers}) < len(tiers):
         raise _invalid("tiers", f"must be at most {MOST_TIERS} tiers, each from another quantity")
     if any(tier.percent is not None and not 0 < tier.percent <= 100 for tier in tiers):
         raise _invalid("tiers", "must be more than 0 % and at most 100 %")
+    if any(tier.price is not None and not 0 < tier.price <= MAX_PRICE for tier in tiers):
+        raise _invalid("tiers", f"with a fixed price must be more than 0 and at most {MAX_PRICE:,}")
+
+
+def _check_tiers(
+    tiers: Sequence[Tier], models: Sequence[str], operations: Sequence[str], book: PureBook
+) -> None:
+    _check_figures(tiers)
     for kind, given, known in (("models", models, book.models), ("operations", operations, book.operations)):
         strangers = [slug for slug in given if slug not in known]
         if strangers:

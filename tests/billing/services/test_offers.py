@@ -14,11 +14,13 @@ from billing.ledger.models import Charge
 from billing.models import Offer, OfferMonth
 from billing.selectors import offers as agreed
 from billing.services import offers
+from billing.services.accounts import open_account
 from billing.services.offers import NewOffer, Tier, parse_tiers
 from catalog import snapshot
 from catalog.models import PriceBook
 
 TEN = Tier(0, percent=Decimal(10))
+STATIC = {"models": ["static"], "operations": ["generate"]}
 MONTH = datetime(2026, 5, 1, tzinfo=UTC)
 
 
@@ -57,6 +59,8 @@ def test_a_tier_that_is_not_one_is_named_by_line(text: str) -> None:
         ({"tiers": [Tier(0, percent=Decimal("100.1"))]}, "tiers"),
         ({"tiers": [TEN, TEN]}, "tiers"),
         ({"tiers": [Tier(0, price=Decimal(1))]}, "tiers"),
+        ({"tiers": [Tier(0, price=Decimal(0))], **STATIC}, "tiers"),
+        ({"tiers": [Tier(0, price=Decimal("1000000.01"))], **STATIC}, "tiers"),
         ({"tiers": [TEN], "models": ["nobody"]}, "models"),
         ({"tiers": [TEN], "operations": ["fly"]}, "operations"),
         ({"tiers": [TEN], "starts_at": now() - timedelta(minutes=1)}, "starts_at"),
@@ -104,7 +108,7 @@ def test_only_a_published_version_of_the_own_profile_is_kept(account: BillingAcc
         offers.keep_prices(account, own, now(), reason="x", staff=None)
 
 
-def charge(account: BillingAccount, at: datetime, count: int = 1, **fields: Any) -> None:
+def charge(account: BillingAccount, at: datetime, count: object = 1, **fields: Any) -> None:
     """A settled static ad at a moment."""
     values = {"status": "settled", "cost": 5, "finished_at": at, "model": "static", **fields}
     Charge.objects.create(
@@ -146,6 +150,29 @@ def test_without_a_commitment_the_month_before_decides(account: BillingAccount) 
     snapshot.refresh()
     assert OfferMonth.objects.get().quantity == 11
     assert tier_in_may(made).percent == 10
+
+
+def volume(account: BillingAccount) -> Offer:
+    return Offer.objects.create(
+        account=account, name="Volume", tiers=[{"above": 10, "percent": "10"}], unit="credit", reason="x",
+        starts_at=MONTH - timedelta(days=90),
+    )  # fmt: skip
+
+
+def test_what_names_no_number_counts_once(account: BillingAccount) -> None:
+    for count in ("many", None, [3], 4):
+        charge(account, MONTH - timedelta(days=3), count)
+    volume(account)
+    assert offers.count_months(MONTH) == 1
+    assert OfferMonth.objects.get().quantity == 7
+
+
+def test_an_offer_that_cannot_be_counted_keeps_no_other_waiting(account: BillingAccount) -> None:
+    charge(account, MONTH - timedelta(days=3), 10**30)
+    volume(account)
+    other = volume(open_account(name="Calm", email="calm@example.com", profile="ads"))
+    assert offers.count_months(MONTH) == 1
+    assert OfferMonth.objects.filter(offer=other).exists()
 
 
 def test_what_was_counted_stays_for_its_month(account: BillingAccount) -> None:
