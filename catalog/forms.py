@@ -116,6 +116,19 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
             self.initial[name] = _pick(document, path)
         self.initial["other"] = {key: value for key, value in document.items() if key not in _TOP_LEVEL}
 
+    def clean_is_default(self) -> bool:
+        chosen = bool(self.cleaned_data["is_default"])
+        if self.instance.is_default and not chosen:
+            raise ValidationError(
+                "Accounts that sign up need a profile; make another one the default, and this one is no longer."
+            )
+        return chosen
+
+    def _get_validation_exclusions(self) -> set[str]:
+        """That one profile is the default is no fault of this one: saving it takes that from the other."""
+        excluded: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]  # not in the stubs
+        return excluded | {"is_default"}
+
     def clean_other(self) -> dict[str, Any]:
         other = self.cleaned_data["other"]
         if not isinstance(other, dict):

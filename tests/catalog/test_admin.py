@@ -95,6 +95,20 @@ def test_a_bad_term_is_refused_with_a_reason(staff: Client, field: str, value: s
     assert Profile.objects.get(slug="ads").settings["welcome_bonus"] == "50"
 
 
+def test_the_default_profile_is_replaced_and_never_only_taken_away(staff: Client) -> None:
+    stored("ads")
+    stored("images")
+    url = reverse("admin:catalog_profile_change", args=["ads"])
+    values = form_values(staff, url)
+    del values["is_default"]
+    response = staff.post(url, values)
+    assert "make another one the default" in response.context["adminform"].form.errors["is_default"][0]
+    assert snapshot.refresh().default_profile == "ads"
+    other = reverse("admin:catalog_profile_change", args=["images"])
+    assert staff.post(other, {**form_values(staff, other), "is_default": "on"}).status_code == 302
+    assert snapshot.refresh().default_profile == "images"
+
+
 def test_a_plan_is_edited_in_whole_units(staff: Client) -> None:
     stored("sites")
     plan = Plan.objects.get(profile="sites", slug="basic")
