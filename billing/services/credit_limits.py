@@ -1,6 +1,7 @@
 """How far a postpaid account may owe: by the profile's rule from its own history, or as staff decided.
 
 The rule is data (``terms.credit_limit``): paid invoices, age, volume. Every decision is kept; the newest one counts.
+A pay-per-use account may owe its spending limit, and nothing while an invoice is overdue beyond its grace.
 """
 
 import uuid
@@ -15,13 +16,14 @@ from django.db.models import Sum
 from accounts.models import BillingAccount, User
 from billing.errors import InvalidRequest
 from billing.ledger import balances, clock
-from billing.models import CreditLimitDecision, Invoice, Payment
+from billing.models import CreditLimitDecision, Invoice, Payment, SpendingLimit
 from billing.services.subscriptions import each, lock_account
 from catalog import snapshot
 from catalog.pricing.units import from_minor
 from catalog.terms import Terms
 
 Source = CreditLimitDecision.Source
+Mode = BillingAccount.Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +38,6 @@ class History:
 
 def history(account: BillingAccount) -> History:
     """The account's own history at this moment; an invoice is overdue once its grace is over, too."""
-    moment = clock.now()
-    terms = snapshot.current().terms(account.profile)
-    grace = timedelta(days=terms.credit_limit.overdue_grace_days if terms.credit_limit else 0)
     paid = Invoice.objects.filter(account=account, status="paid")
     invoiced = sum(
         from_minor(minor, currency).micros for minor, currency in paid.values_list("due_minor", "currency")
@@ -56,12 +55,17 @@ def history(account: BillingAccount) -> History:
     volume = invoiced + _micros(bought) - _micros(back)
     return History(
         paid_invoices=paid.count(),
-        age_days=max(0, (moment - account.created_at).days),
+        age_days=max(0, (clock.now() - account.created_at).days),
         paid_volume=max(0, volume),
-        overdue_invoices=Invoice.objects.filter(
-            account=account, status="open", due_at__lte=moment - grace
-        ).count(),
+        overdue_invoices=overdue(account),
     )
+
+
+def overdue(account: BillingAccount) -> int:
+    """How many of the account's invoices are open beyond their grace."""
+    rule = snapshot.current().terms(account.profile).credit_limit
+    since = clock.now() - timedelta(days=rule.overdue_grace_days if rule else 0)
+    return Invoice.objects.filter(account=account, status="open", due_at__lte=since).count()
 
 
 def by_rule(terms: Terms, past: History) -> int:
@@ -94,9 +98,14 @@ def limit_of(account: BillingAccount) -> int:
 
 @transaction.atomic
 def recompute(account_id: uuid.UUID) -> bool:
-    """Put the limit that holds now on a postpaid account's balance; whether it changed. Holds stay as they are."""
+    """Put the limit that holds now on the balance of an account that pays later; whether it changed.
+
+    Holds stay as they are.
+    """
     account = lock_account(account_id)
-    if account.mode != BillingAccount.Mode.POSTPAID:
+    if account.mode == Mode.METERED:
+        return _recompute_metered(account)
+    if account.mode != Mode.POSTPAID:
         return False
     decided, past = override(account), history(account)
     limit = decided.limit if decided else by_rule(snapshot.current().terms(account.profile), past)
@@ -104,17 +113,46 @@ def recompute(account_id: uuid.UUID) -> bool:
         return False
     said = CreditLimitDecision.objects.filter(account=account).order_by("-id").first()
     if decided is None and not (said and said.source == Source.RELEASE and said.limit == limit):
-        CreditLimitDecision.objects.create(
-            account=account, source=Source.RULE, limit=limit, facts=asdict(past), created_at=clock.now()
-        )
+        _note_rule(account, limit, asdict(past))
     balances.set_credit_limit(account_id, limit)
     return True
 
 
+def _recompute_metered(account: BillingAccount) -> bool:
+    """Close the credit of a pay-per-use account with an overdue invoice, and open it again to its spending limit."""
+    before, closed = balances.of(account.pk).credit_limit, bool(overdue(account))
+    if not closed and before:
+        return False
+    limit = 0 if closed else _spending_limit(account)
+    if limit == before:
+        return False
+    _note_rule(account, limit, {**asdict(history(account)), "before": before})
+    balances.set_credit_limit(account.pk, limit)
+    return True
+
+
+def _spending_limit(account: BillingAccount) -> int:
+    """The spending limit as it is set; without one what the account could owe before its credit was closed."""
+    hard = balances.of(account.pk).spend_limit
+    if hard is not None:
+        return hard
+    chosen = SpendingLimit.objects.filter(pk=account.pk).first()
+    if chosen is not None:
+        return chosen.amount
+    said = CreditLimitDecision.objects.filter(account=account, facts__before__gt=0).order_by("-id").first()
+    return int(said.facts["before"]) if said else 0
+
+
+def _note_rule(account: BillingAccount, limit: int, facts: dict[str, Any]) -> None:
+    CreditLimitDecision.objects.create(
+        account=account, source=Source.RULE, limit=limit, facts=facts, created_at=clock.now()
+    )
+
+
 def recompute_all() -> int:
-    """Follow every postpaid account's history; returns for how many the limit changed."""
-    postpaid = BillingAccount.objects.filter(mode="postpaid", status="active")
-    return each(list(postpaid.values_list("pk", flat=True)), recompute)
+    """Follow the history of every account that pays later; returns for how many the limit changed."""
+    later = BillingAccount.objects.filter(mode__in=(Mode.METERED, Mode.POSTPAID), status="active")
+    return each(list(later.values_list("pk", flat=True)), recompute)
 
 
 @transaction.atomic

@@ -206,6 +206,7 @@ def void(invoice_id: uuid.UUID, *, reason: str, by: User | None) -> Invoice:
     invoice.status, invoice.finished_at, invoice.finished_by = Invoice.Status.VOID, clock.now(), by
     invoice.reason = reason.strip()[:200]
     invoice.save()
+    credit_limits.recompute(invoice.account_id)
     return invoice
 
 

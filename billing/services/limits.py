@@ -10,7 +10,7 @@ from accounts.models import BillingAccount, User
 from billing.errors import InvalidRequest, InvalidState
 from billing.ledger import balances
 from billing.models import BalanceAlert, SpendingLimit
-from billing.services import limit_notices
+from billing.services import credit_limits, limit_notices
 from catalog import snapshot
 from catalog.pricing.rounding import MICRO
 from catalog.pricing.units import CREDIT, Amount, micros_to_text
@@ -32,7 +32,8 @@ def set_spending_limit(
     """Set what may be accepted a month to ``limit`` micros of the account's unit; None for no limit.
 
     A ``hard`` limit stops requests; one that only alerts (``alert``) stops none. A pay-per-use account owes at
-    most its limit, so its limit is hard and its credit limit moves along (profile ``toon``). Notices of this
+    most its limit, so its limit is hard and its credit limit moves along (profile ``toon``), unless an invoice
+    is overdue. Notices of this
     month that the new limit is not up to any more may be sent again. Raises InvalidRequest where the profile
     asks for a limit, for a hard one, or for a lower one.
     """
@@ -44,7 +45,7 @@ def set_spending_limit(
         _check(account, limit, mode)
         balances.set_spend_limit(account_id, limit if mode == Mode.HARD else None)
         if account.mode == "metered" and limit is not None:
-            balances.set_credit_limit(account_id, limit)
+            balances.set_credit_limit(account_id, 0 if credit_limits.overdue(account) else limit)
         if limit is None:
             SpendingLimit.objects.filter(pk=account_id).delete()
         else:

@@ -11,7 +11,7 @@ from billing.ledger import balances
 from billing.ledger.holds import place
 from billing.ledger.models import Posting
 from billing.models import ClosedMonth, CreditLimitDecision, Invoice, OutboxMessage
-from billing.services import charges, credit_limits, invoicing
+from billing.services import charges, credit_limits, invoicing, limits
 from tests.billing.ledger.conftest import CREDIT, at, hold, settle, standing, wanted
 from tests.billing.services.plans import account, buy, history, profiles
 
@@ -283,3 +283,41 @@ class TestCreditLimit:
     def test_staff_say_why(self, postpaid: BillingAccount, staff: User, reason: str) -> None:
         with pytest.raises(InvalidRequest):
             credit_limits.set_override(postpaid.pk, limit=1, reason=reason, by=staff)
+
+
+class TestOverduePayPerUse:
+    """A pay-per-use account owes its spending limit, and nothing while an invoice is overdue."""
+
+    @pytest.fixture
+    def bill(self, metered: BillingAccount) -> Invoice:
+        use(metered, 20 * CREDIT)
+        at(MARCH)
+        invoicing.close_due()
+        return Invoice.objects.get()
+
+    @pytest.mark.parametrize("way", ["paid", "void"])
+    def test_its_credit_is_closed_until_the_invoice_is_paid_or_void(
+        self, bill: Invoice, staff: User, way: str
+    ) -> None:
+        at(bill.due_at - timedelta(microseconds=1))
+        assert credit_limits.recompute_all() == 0
+        at(bill.due_at)
+        assert [credit_limits.recompute_all() for _ in range(2)] == [1, 0]
+        now = balances.of(bill.account_id)
+        assert (now.credit_limit, now.spend_limit) == (0, 50 * CREDIT)
+        assert place([wanted(bill.account_id, 1)])[0]["code"] == "insufficient_credits"
+        if way == "paid":
+            invoicing.mark_paid(bill.pk, reference="BANK-1", by=staff)
+        else:
+            invoicing.void(bill.pk, reason="Wrong", by=staff)
+        assert balances.of(bill.account_id).credit_limit == 50 * CREDIT
+        kept = CreditLimitDecision.objects.filter(account=bill.account_id).order_by("id")
+        assert [(row.source, row.limit // CREDIT) for row in kept] == [("rule", 0), ("rule", 50)]
+
+    def test_another_spending_limit_is_remembered_and_opens_nothing(self, bill: Invoice, staff: User) -> None:
+        at(bill.due_at)
+        limits.set_spending_limit(bill.account_id, 80 * CREDIT)
+        now = balances.of(bill.account_id)
+        assert (now.credit_limit, now.spend_limit) == (0, 80 * CREDIT)
+        invoicing.mark_paid(bill.pk, reference="BANK-1", by=staff)
+        assert balances.of(bill.account_id).credit_limit == 80 * CREDIT
