@@ -77,14 +77,46 @@ def test_two_months_are_in_order_with_a_given_key(tmp_path: Path) -> None:
 def test_saved_keys_are_used_and_an_unknown_one_is_told(tmp_path: Path) -> None:
     file = statement(tmp_path)
     unknown = portal(str(file))
-    assert unknown.returncode == 0
+    assert unknown.returncode == 3
     assert "not checked  Signature: key" in unknown.stdout
+    assert "chain and sums are intact, but the signature was not checked" in unknown.stderr
     saved = tmp_path / "keys" / "keys.json"
     keyring.save(saved, {statements.key_id(PUBLIC): PUBLIC})
     known = portal(str(file), "--json", saved=saved)
     answer = json.loads(known.stdout)
-    assert answer["ok"] is True
+    assert (known.returncode, answer["ok"], answer["signature"]) == (0, True, "ok")
     assert any("Signature: made with key" in text for text in answer["files"][0]["checked"])
+
+
+@pytest.mark.parametrize("preview", [False, True], ids=["unknown key", "preview"])
+def test_without_a_checked_signature_it_is_in_order_only_when_that_was_asked_for(
+    tmp_path: Path, preview: bool
+) -> None:
+    file = statement(tmp_path)
+    key = [] if not preview else ["--key", PUBLIC.hex()]
+    if preview:
+        file.write_bytes(file.read_bytes().replace(b"state,final", b"state,preview"))
+    for asked, status in ([], 3), (["--unsigned"], 0):
+        done = portal(str(file), "--json", *key, *asked)
+        answer = json.loads(done.stdout)
+        assert (done.returncode, answer["ok"], answer["signature"]) == (status, status == 0, "not checked")
+        assert bool(done.stderr) == (status == 3)
+        assert answer["files"][0]["signature"] == "not checked"
+
+
+def test_one_unchecked_signature_among_many_is_told_and_a_wrong_one_comes_first(tmp_path: Path) -> None:
+    signed = statement(tmp_path)
+    head = statements.check(signed, {}).head["head"]
+    preview = statement(tmp_path, "2026-10", bytes.fromhex(head), 10, 3)
+    preview.write_bytes(preview.read_bytes().replace(b"state,final", b"state,preview"))
+    files = (str(signed), str(preview), "--key", PUBLIC.hex())
+    done = portal(*files)
+    assert done.returncode == 3
+    assert "2026-10.csv" in done.stderr
+    assert "2026-09.csv" not in done.stderr
+    signed.write_bytes(signed.read_bytes().replace(b"holder,Nord", b"holder,Sued"))
+    done = portal(*files, "--unsigned", "--json")
+    assert (done.returncode, json.loads(done.stdout)["signature"]) == (1, "wrong")
 
 
 def test_statements_that_do_not_follow_each_other_are_told(tmp_path: Path) -> None:

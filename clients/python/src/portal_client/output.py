@@ -10,6 +10,8 @@ from typing import Final
 EXIT_REFUSED: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_NO_ANSWER: Final = 3
+EXIT_UNCHECKED: Final = 3
+"""Of ``verify-statement``, which asks nobody: what it read is intact, but the signature was not checked."""
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,10 @@ _HEAD: Final = (
     "head_before", "head", "issued_at", "key",
 )  # fmt: skip
 
+OK: Final = "ok"
+WRONG: Final = "wrong"
+NOT_CHECKED: Final = "not checked"
+
 Keys = Mapping[str, bytes]
 """Public keys (32 bytes) by their id."""
 
@@ -38,13 +42,17 @@ class Unreadable(Exception):
 
 @dataclass
 class Report:
-    """What was checked of one file: each a sentence. It is in order when nothing is wrong."""
+    """What was checked of one file: each a sentence, and what is known of its signature.
+
+    It is in order when nothing is wrong and the signature is ``ok``.
+    """
 
     file: str
     checked: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     not_checked: list[str] = field(default_factory=list)
     head: dict[str, str] = field(default_factory=dict)
+    signature: str = NOT_CHECKED
 
 
 def key_id(public: bytes) -> str:
@@ -168,7 +176,8 @@ def _check_signature(report: Report, signature: bytes, keys: Keys) -> None:
         )
         return
     message = json.dumps([[name, head[name]] for name in _HEAD], ensure_ascii=False)
-    if ed25519.verify(public, message.encode(), signature):
+    report.signature = OK if ed25519.verify(public, message.encode(), signature) else WRONG
+    if report.signature == OK:
         report.checked.append(f"Signature: made with key {head['key']} of {head['issuer']}.")
     else:
         report.wrong.append(f"Key {head['key']} did not make this signature of this statement.")
