@@ -1,4 +1,4 @@
-"""``GET /metrics``: the portal's gauges for Prometheus, for this machine or for whoever brings the token."""
+"""``GET /metrics``: the gauges for Prometheus, for whoever brings the token; outside production, for this machine."""
 
 import hmac
 from collections.abc import Iterator
@@ -79,9 +79,14 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 def _allowed(request: HttpRequest) -> bool:
-    """The token where one is set. Without one, this machine itself: a request that came through a proxy is not its."""
+    """The token where one is set or required (production: a proxy on this machine may publish what this machine sees).
+
+    Else this machine itself: a request that says it came through a proxy is not its.
+    """
     if token := settings.METRICS_TOKEN:
         told = request.headers.get("Authorization", "")
         return hmac.compare_digest(told.encode(), f"Bearer {token}".encode())
+    if settings.METRICS_TOKEN_REQUIRED:
+        return False
     forwarded = any(name in request.headers for name in _FORWARDED)
     return request.META.get("REMOTE_ADDR") in LOOPBACK and not forwarded

@@ -206,8 +206,9 @@ STRIPE_WEBHOOK_ENDPOINT = env.str("STRIPE_WEBHOOK_ENDPOINT", default="")  # the 
 
 # What signs monthly statements: the base64 text of 32 random bytes. Another one starts a new key, the old ones stay listed.
 STATEMENT_SIGNING_KEY = env.str("STATEMENT_SIGNING_KEY", default="")
-# Who may read /metrics: whoever brings this token; without one, this machine.
+# Who may read /metrics: whoever brings this token; without one, this machine, but in production nobody.
 METRICS_TOKEN = env.str("PORTAL_METRICS_TOKEN", default="")
+METRICS_TOKEN_REQUIRED = False
 
 # One JSON line on standard error for each call that may move money; production turns it on.
 LOG_MONEY_CALLS = env.bool("PORTAL_LOG_MONEY_CALLS", default=False)

@@ -1,5 +1,8 @@
 """/metrics: what it says, and to whom."""
 
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +15,7 @@ from accounts.models import BillingAccount
 from billing.models import OutboxMessage, ReconciliationRun, WebhookInbox
 from billing.services.reconciliation import runs
 from tests.billing.views.conftest import work
+from tests.test_logs import PRODUCTION
 
 
 def gauges(client: Client, **headers: str) -> dict[str, float]:
@@ -64,6 +68,24 @@ def test_with_a_token_only_the_token_counts(db: None, settings: Any) -> None:
     assert Client().get("/metrics", headers={"Authorization": "Bearer ä"}).status_code == 404
     far = Client(REMOTE_ADDR="203.0.113.9")
     assert gauges(far, Authorization="Bearer a-long-token")["portal_holds_open"] == 0
+
+
+def test_where_a_token_is_required_this_machine_needs_it_too(db: None, settings: Any) -> None:
+    settings.METRICS_TOKEN_REQUIRED = True
+    assert Client().get("/metrics").status_code == 404
+    assert Client().get("/metrics", headers={"Authorization": "Bearer "}).status_code == 404
+    settings.METRICS_TOKEN = "a-long-token"
+    assert gauges(Client(), Authorization="Bearer a-long-token")["portal_holds_open"] == 0
+
+
+@pytest.mark.parametrize(("module", "required"), [("production", True), ("local", False), ("test", False)])
+def test_production_requires_a_token(module: str, required: bool) -> None:
+    program = "from django.conf import settings; print(settings.METRICS_TOKEN_REQUIRED)"
+    environment = {**os.environ, **PRODUCTION, "DJANGO_SETTINGS_MODULE": f"config.settings.{module}"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == str(required)
 
 
 @pytest.mark.parametrize("method", ["post", "put", "delete"])
