@@ -4,10 +4,9 @@ Above it a request does not wait for the account's balance row; ``sql/place.sql`
 """
 
 import uuid
-from collections.abc import Iterable
 from datetime import timedelta
 
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 
 from accounts.models import BillingAccount
 from billing.ledger import balances, clock
@@ -21,7 +20,7 @@ def follow_usage() -> int:
     followed = 0
     accounts = BillingAccount.objects.filter(status=BillingAccount.Status.ACTIVE).order_by("profile")
     for profile in accounts.values_list("profile", flat=True).distinct():
-        ids = accounts.filter(profile=profile).values_list("pk", flat=True)
+        ids = accounts.filter(profile=profile).order_by("pk").values_list("pk", flat=True)
         rule = snapshot.current().terms(profile).low_balance
         if rule is not None:
             followed += _follow(rule, ids)
@@ -31,10 +30,12 @@ def follow_usage() -> int:
     return followed
 
 
-def _follow(rule: LowBalance, account_ids: Iterable[uuid.UUID]) -> int:
+def _follow(rule: LowBalance, account_ids: "QuerySet[BillingAccount, uuid.UUID]") -> int:
     since = clock.now() - timedelta(days=rule.window_days)
     used = dict(
-        UsageDay.objects.filter(kind__in=["usage", "refund"], day__gte=since.date())
+        UsageDay.objects.filter(
+            account_id__in=account_ids, kind__in=["usage", "refund"], day__gte=since.date()
+        )
         .values_list("account_id")
         .annotate(used=-Sum("amount"))
     )

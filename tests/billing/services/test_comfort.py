@@ -4,6 +4,8 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import BillingAccount
 from billing.ledger import balances, usage_days
@@ -53,3 +55,12 @@ def test_a_profile_without_the_rule_makes_every_request_wait(
     assert place([small])[0]["code"] == "authorized"
     assert not UnfoldedHold.objects.exists()
     assert balances.of(account.pk).held == CREDIT // 10
+
+
+def test_only_the_usage_of_the_accounts_asked_for_is_summed(account: BillingAccount) -> None:
+    used(account, 70)
+    with CaptureQueriesContext(connection) as asked:
+        comfort.follow_usage()
+    summed = [query["sql"] for query in asked if 'FROM "ledger_usageday"' in query["sql"]]
+    assert summed
+    assert all('"ledger_usageday"."account_id" IN' in sql for sql in summed)
