@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from accounts.models import BillingAccount, User
 from billing.errors import InvalidRequest, InvalidState
@@ -79,13 +80,19 @@ def start(
     return subscription
 
 
-def renew_due(limit: int = 500) -> int:
+def renew_due(at_a_time: int = 500) -> int:
     """Begin every period that is due, each in a transaction of its own; returns how many subscriptions moved on.
 
-    One that fails is tried again next time and keeps nobody waiting.
+    One that fails is tried again next time and keeps nobody waiting: each is taken once, the oldest first.
     """
     due = Subscription.objects.filter(status__in=RUNNING, period_ends_at__lte=clock.now())
-    return each(list(due.order_by("period_ends_at").values_list("account_id", flat=True)[:limit]), renew)
+    rows = due.order_by("period_ends_at", "pk").values_list("period_ends_at", "pk", "account_id")
+    done, rest = 0, rows
+    while taken := list(rest[:at_a_time]):
+        done += each([account_id for _, _, account_id in taken], renew)
+        ended, last, _ = taken[-1]
+        rest = rows.filter(Q(period_ends_at__gt=ended) | Q(period_ends_at=ended, pk__gt=last))
+    return done
 
 
 def each(account_ids: list[uuid.UUID], verb: Callable[[uuid.UUID], object]) -> int:

@@ -7,7 +7,7 @@ import pytest
 from billing.errors import InvalidState
 from billing.ledger import grants, plan_credits
 from billing.ledger.models import Grant
-from billing.models import SubscriptionPeriod
+from billing.models import Subscription, SubscriptionPeriod
 from billing.services import subscriptions
 from tests.billing.ledger.conftest import CREDIT, at, hold, settle, standing
 from tests.billing.services.plans import START, account, buy, edit_plan, has, history, profiles, running
@@ -125,3 +125,15 @@ def test_one_that_fails_keeps_nobody_waiting() -> None:
     at(FEBRUARY_28)
     assert subscriptions.renew_due() == 1
     assert (running(fine).period_ends_at, running(broken).period_ends_at) == (MARCH_31, FEBRUARY_28)
+
+
+def test_as_many_that_fail_as_are_taken_at_a_time_keep_nobody_waiting() -> None:
+    failing = [account("toon", plan="starter") for _ in range(2)]
+    well = account("toon", plan="pro")
+    Subscription.objects.filter(account__in=failing).update(
+        next_plan="gone", period_ends_at=FEBRUARY_28 - timedelta(days=1)
+    )
+    at(FEBRUARY_28)
+    assert subscriptions.renew_due(at_a_time=2) == 1
+    assert running(well).period_ends_at == MARCH_31
+    assert [running(payer).period_ends_at < FEBRUARY_28 for payer in failing] == [True, True]
