@@ -47,8 +47,8 @@ def public_pricing(
 
     Without a mode every price list is shown, each operation with its own unit. With a plan each entry says
     whether the plan opens it; ``only_available`` leaves the others out. ``at`` asks for another moment, past or
-    scheduled; ``book`` for one version instead of the one in force (an account may keep one). ``version`` changes
-    whenever the document would, and serves as its ETag.
+    scheduled; ``book`` for one version instead of the one in force (an account may keep one). What is switched off is
+    left out, but of a past moment. ``version`` changes whenever the document would, and serves as its ETag.
     """
     state = snapshot.current()
     mine = state.terms(profile_slug)
@@ -56,7 +56,8 @@ def public_pricing(
     modes = [entry.modes[0] for entry in mine.price_lists] if mode is None else [mode]
     books = [book] if book is not None else [state.book(profile_slug, moment, each) for each in modes]
     offers = tuple(discounts)
-    view = _View(mine, mine.plan(plan) if plan else None, offers, only_available)
+    selling = state if at is None or at >= now() else None
+    view = _View(mine, mine.plan(plan) if plan else None, offers, only_available, selling)
     since = max(
         (each.info.effective_at for each in books if each.info.effective_at is not None), default=moment
     )
@@ -71,7 +72,10 @@ def public_pricing(
         "version": _version(state.token, books, mode, plan, _seen(offers), only_available, at, book is None),
         "approximate": any(entry["approximate"] for model in models for entry in model["operations"]),
         "operations": [
-            {"id": slug, "name": name} for each in books for slug, name in each.operations.items()
+            {"id": slug, "name": name}
+            for each in books
+            for slug, name in each.operations.items()
+            if view.sells(operation=slug)
         ],
         "models": models,
     }
@@ -81,12 +85,23 @@ class _View:
     """For whom prices are shown: an account's plan and offers, or anybody."""
 
     def __init__(
-        self, terms_: Terms, plan: Plan | None, offers: tuple[Discount, ...], only_available: bool
+        self,
+        terms_: Terms,
+        plan: Plan | None,
+        offers: tuple[Discount, ...],
+        only_available: bool,
+        selling: snapshot.Snapshot | None,
     ) -> None:
         self.terms = terms_
         self.plan = plan
         self.offers = offers
         self.only_available = only_available
+        self._selling = selling
+
+    def sells(self, *, model: str = "", operation: str = "") -> bool:
+        """Whether nothing of it is switched off."""
+        state = self._selling
+        return state is None or not state.is_off(self.terms.slug, model=model, operation=operation)
 
     def opens(self, requires: str) -> bool:
         needed = self.terms.plan(requires) if requires else None
@@ -108,8 +123,8 @@ class _View:
 def _models(books: list[PriceBook], view: _View) -> list[Document]:
     models: dict[str, Document] = {}
     for book in books:
-        for (slug, _), item in book.items.items():
-            if not view.shows(item.spec.requires):
+        for (slug, operation), item in book.items.items():
+            if not view.shows(item.spec.requires) or not view.sells(model=slug, operation=operation):
                 continue
             model = models.setdefault(slug, _model(item.spec))
             model["operations"].append(_operation(book, item, view))

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils.timezone import now
 
 from catalog import drafts, price_csv, snapshot
 from catalog.differences import Change, book_document, differences, file_document, stored_document
@@ -68,7 +69,7 @@ def store_profile(
         profile.settings = loaded.file.terms.model_dump(mode="json")
         profile.save()
         _store_plans(profile, loaded)
-        _store_models(profile, loaded)
+        _store_models(profile, loaded, retire=effective_at is None or effective_at <= now())
         lists = _store_price_lists(profile, loaded.file.price_list)
         changed = {change.where.split(" ")[1] for change in changes if change.where.startswith("price ")}
         published = [
@@ -170,7 +171,8 @@ def _store_plans(profile: Profile, loaded: LoadedProfile) -> None:
         Plan.objects.update_or_create(profile=profile, slug=plan.slug, defaults={**fields, "active": True})
 
 
-def _store_models(profile: Profile, loaded: LoadedProfile) -> None:
+def _store_models(profile: Profile, loaded: LoadedProfile, *, retire: bool) -> None:
+    """``retire`` switches off what the file no longer has; until later prices are in force it is still sold."""
     for position, model in enumerate(loaded.file.model):
         fields = {
             "name": model.name,
@@ -181,14 +183,17 @@ def _store_models(profile: Profile, loaded: LoadedProfile) -> None:
         AIModel.objects.update_or_create(
             profile=profile, slug=model.id, defaults={**fields, "active": True, "position": position}
         )
-    profile.ai_models.exclude(slug__in=[model.id for model in loaded.file.model]).update(active=False)
     for position, operation in enumerate(loaded.file.operation):
         Operation.objects.update_or_create(
             profile=profile,
             slug=operation.id,
             defaults={"name": operation.name, "active": True, "position": position},
         )
-    profile.operations.exclude(slug__in=[entry.id for entry in loaded.file.operation]).update(active=False)
+    if retire:
+        profile.ai_models.exclude(slug__in=[entry.id for entry in loaded.file.model]).update(active=False)
+        profile.operations.exclude(slug__in=[entry.id for entry in loaded.file.operation]).update(
+            active=False
+        )
 
 
 def _store_price_lists(profile: Profile, entries: tuple[PriceListEntry, ...]) -> dict[str, PriceList]:

@@ -20,7 +20,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from pydantic import ValidationError
 
-from catalog.models import CatalogVersion, PriceBook, Profile
+from catalog.models import AIModel, CatalogVersion, Operation, PriceBook, Profile
 from catalog.pricing.engine import PriceBook as PureBook
 from catalog.pricing.errors import InvalidBook
 from catalog.pricing.units import decimal_to_text
@@ -61,6 +61,8 @@ class Snapshot:
     _terms: Mapping[str, Terms]
     _versions: Mapping[tuple[str, str], _Versions]
     _books: dict[UUID, PureBook] = field(repr=False)
+    _models_off: frozenset[tuple[str, str]] = frozenset()
+    _operations_off: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -81,6 +83,10 @@ class Snapshot:
         if versions is None:
             raise UnknownProfile(f"Profile {profile_slug!r} has no published prices.")
         return self.book_by_id(versions.at(at))
+
+    def is_off(self, profile_slug: str, *, model: str = "", operation: str = "") -> bool:
+        """Whether the model or the operation is switched off: its prices stay for what was sold, and sell nothing."""
+        return (profile_slug, model) in self._models_off or (profile_slug, operation) in self._operations_off
 
     def next_change(self, profile_slug: str, after: datetime, modes: Iterable[str]) -> datetime | None:
         """When the next published version of these modes' price lists comes into force; None: none is scheduled."""
@@ -191,7 +197,13 @@ def _load(token: UUID | None, known: Mapping[UUID, PureBook]) -> Snapshot:
                 mine = _with_headline(mine, books[headline_book.at(moment)])
             terms[profile.slug] = mine
         books.update(_regated(books, terms))
-    return Snapshot(token, default, terms, versions, books)
+        models_off, operations_off = _off(AIModel), _off(Operation)
+    return Snapshot(token, default, terms, versions, books, models_off, operations_off)
+
+
+def _off(kind: type[AIModel] | type[Operation]) -> frozenset[tuple[str, str]]:
+    """The profile and slug of each that is switched off."""
+    return frozenset(kind._default_manager.filter(active=False).values_list("profile_id", "slug"))
 
 
 def _regated(books: Mapping[UUID, PureBook], terms: Mapping[str, Terms]) -> dict[UUID, PureBook]:

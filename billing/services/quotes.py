@@ -76,7 +76,9 @@ class Count:
 
 def price(customer: Identity, wanted: Wanted, at: datetime | None = None) -> Priced:
     """The estimate for this customer at a moment (now). Raises NotOffered, InvalidRequest."""
-    terms = offers.terms_of(customer.account_id, customer.profile, customer.mode, at or now())
+    asked = now()
+    moment = at or asked
+    terms = offers.terms_of(customer.account_id, customer.profile, customer.mode, moment)
     discounts = terms.covering(wanted.model, wanted.operation)
     try:
         quote = engine.estimate(
@@ -86,11 +88,15 @@ def price(customer: Identity, wanted: Wanted, at: datetime | None = None) -> Pri
         raise NotOffered(str(error)) from error
     except pricing.InvalidParameter as error:
         raise invalid_parameter("parameters", error) from error
-    plan = snapshot.current().terms(customer.profile).plan(customer.plan)
+    state = snapshot.current()
+    label = terms.book.item(wanted.model, wanted.operation).spec.label
+    off = state.is_off(customer.profile, model=wanted.model, operation=wanted.operation)
+    if off and moment >= asked:
+        raise NotOffered(f"{label} is not offered at present.")
+    plan = state.terms(customer.profile).plan(customer.plan)
     hold = quote.micros
     if quote.charge_on == "settlement":
         hold = hold_margins.hold(customer.profile, wanted.model, wanted.operation, hold)
-    label = terms.book.item(wanted.model, wanted.operation).spec.label
     return Priced(quote, terms, discounts, plan, label, hold)
 
 

@@ -169,6 +169,17 @@ def test_what_a_file_no_longer_has_is_switched_off_and_kept_for_the_past(tmp_pat
     assert not retired.active
 
 
+def test_what_a_later_price_list_no_longer_has_is_sold_until_then(tmp_path: Path) -> None:
+    load("toon")
+    text = loader.find("toon").read_text()
+    path = tmp_path / "toon.toml"
+    path.write_text(text[: text.index('[[model]]\nid = "midjourney-v7"')])
+    load(str(path), "--effective", (now() + timedelta(days=9)).isoformat())
+    assert not snapshot.refresh().is_off("toon", model="midjourney-v7")
+    load(str(path))
+    assert snapshot.refresh().is_off("toon", model="midjourney-v7")
+
+
 def test_json_lists_changes_and_versions() -> None:
     document = json.loads(load("ads", "--json"))
     assert document["profile"] == "ads"

@@ -1,11 +1,14 @@
 """The public price document: the shape the API promises, for everybody and for one account."""
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.utils.timezone import now
 
-from catalog import loader, services
+from catalog import loader, services, snapshot
+from catalog.models import AIModel, Operation
 from catalog.pricing.types import Discount
 from catalog.selectors import default_profile, public_pricing
 
@@ -111,6 +114,18 @@ def test_an_agreed_price_is_shown_in_place_of_the_listed_one() -> None:
     assert operation(public_pricing("ads", discounts=[offer]), "static", "generate")["price"] == "4.5"
 
 
+def test_what_is_switched_off_is_not_shown() -> None:
+    AIModel.objects.filter(profile="ads", slug="full").update(active=False)
+    Operation.objects.filter(profile="toon", slug="relight").update(active=False)
+    snapshot.refresh()
+    assert [m["id"] for m in public_pricing("ads")["models"]] == ["static"]
+    before = public_pricing("ads", at=now() - timedelta(days=1))
+    assert [m["id"] for m in before["models"]] == ["static", "full"]
+    document = public_pricing("toon")
+    assert "relight" not in {o["operation"] for m in document["models"] for o in m["operations"]}
+    assert "relight" not in {o["id"] for o in document["operations"]}
+
+
 def test_the_version_stays_until_something_changes() -> None:
     first = public_pricing("ads")["version"]
     assert public_pricing("ads")["version"] == first
@@ -124,6 +139,4 @@ def test_the_first_profile_is_the_default() -> None:
 
 
 def _any_model() -> Any:
-    from catalog.models import AIModel
-
     return AIModel.objects.filter(profile="ads").first()

@@ -13,7 +13,7 @@ from billing.ledger import balances, grants, key_limits
 from billing.ledger.models import Charge, Transaction
 from billing.selectors.api import instant
 from catalog import snapshot, versions
-from catalog.models import PriceList
+from catalog.models import AIModel, Operation, PriceList
 from tests.billing.api.conftest import CREDIT, Api, Payer, payer
 
 
@@ -151,6 +151,21 @@ def test_a_closed_gate_is_told(images: None) -> None:
 def test_what_has_no_price_is_refused(ann: Payer, body: dict[str, Any], code: str) -> None:
     reply = estimate(ann.api, **body)
     assert (reply.status, reply.code) == (422, code)
+
+
+@pytest.mark.parametrize("kind", [AIModel, Operation])
+def test_what_is_switched_off_is_sold_no_more_and_open_work_is_settled(
+    eva: Payer, studio: Api, kind: type[AIModel]
+) -> None:
+    body = {"model": "seedream-4-5", "operation": "generate"}
+    for_eva = {**body, "customer": eva.by_key}
+    charge = studio.post("/v1/charges", for_eva).body["id"]
+    kind.objects.filter(profile="images", slug__in=body.values()).update(active=False)
+    snapshot.refresh()
+    for reply in (estimate(eva.api, **body), studio.post("/v1/charges", for_eva)):
+        assert (reply.status, reply.code) == (422, "not_offered")
+        assert "is not offered at present" in reply.body["detail"]
+    assert studio.post(f"/v1/charges/{charge}/settle", {"outputs": {}}).body["metadata"]["cost"] == "0.04"
 
 
 def test_a_parameter_is_named_where_it_is_wrong(ann: Payer) -> None:
