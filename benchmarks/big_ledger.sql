@@ -57,10 +57,10 @@ END $$;
 
 -- Every account's days at once; ledger_fold takes one account after the other.
 CREATE FUNCTION bench_fold() RETURNS void LANGUAGE sql AS $$
-    INSERT INTO ledger_usageday (account_id, day, kind, model, operation, api_key_id, count, amount, first_seq, last_seq)
-    SELECT t.account_id, (t.created_at AT TIME ZONE 'UTC')::date, t.kind, t.model, coalesce(c.operation, ''), t.api_key_id,
+    INSERT INTO ledger_usageday (account_id, day, unit, kind, model, operation, api_key_id, count, amount, first_seq, last_seq)
+    SELECT t.account_id, (t.created_at AT TIME ZONE 'UTC')::date, t.unit, t.kind, t.model, coalesce(c.operation, ''), t.api_key_id,
            count(*), sum(t.amount), min(t.seq), max(t.seq)
       FROM ledger_transaction t LEFT JOIN ledger_charge c ON c.id = t.charge_id
-     GROUP BY 1, 2, 3, 4, 5, 6;
+     GROUP BY 1, 2, 3, 4, 5, 6, 7;
     INSERT INTO ledger_usagefold (account_id, seq) SELECT account_id, seq FROM ledger_balance;
 $$;

@@ -14,7 +14,7 @@ BATCH: Final = 20_000
 
 
 class UsageDay(models.Model):
-    """One account's transactions of one day (UTC) that share kind, model, operation and key.
+    """One account's transactions of one day (UTC) that share unit, kind, model, operation and key.
 
     ``amount`` is signed micros as in the ledger; all of them lie between ``first_seq`` and ``last_seq``.
     """
@@ -27,6 +27,7 @@ class UsageDay(models.Model):
         related_name="+",
     )
     day = models.DateField()
+    unit = models.CharField(max_length=8)
     kind = models.CharField(max_length=16)
     model = models.CharField(max_length=80, blank=True)
     operation = models.CharField(max_length=80, blank=True)
@@ -40,7 +41,7 @@ class UsageDay(models.Model):
         app_label = "ledger"
         constraints = [
             models.UniqueConstraint(
-                fields=["account", "day", "kind", "model", "operation", "api_key_id"],
+                fields=["account", "day", "unit", "kind", "model", "operation", "api_key_id"],
                 name="usageday_unique",
                 nulls_distinct=False,
             )
@@ -77,13 +78,13 @@ SELECT b.account_id FROM ledger_balance b LEFT JOIN ledger_usagefold f ON f.acco
 DIFFERENT_SQL: Final = """
 SELECT coalesce(d.account_id, t.account_id)::text || ' ' || coalesce(d.day, t.day)
   FROM ledger_usageday d
-  FULL JOIN (SELECT t.account_id, (t.created_at AT TIME ZONE 'UTC')::date AS day, t.kind, t.model,
+  FULL JOIN (SELECT t.account_id, (t.created_at AT TIME ZONE 'UTC')::date AS day, t.unit, t.kind, t.model,
                     coalesce(c.operation, '') AS operation, t.api_key_id, count(*) AS count, sum(t.amount) AS amount,
                     min(t.seq) AS first_seq, max(t.seq) AS last_seq
                FROM ledger_transaction t JOIN ledger_usagefold f ON f.account_id = t.account_id AND t.seq <= f.seq
                LEFT JOIN ledger_charge c ON c.id = t.charge_id
-              GROUP BY 1, 2, 3, 4, 5, 6) t
-    ON d.account_id = t.account_id AND d.day = t.day AND d.kind = t.kind AND d.model = t.model
+              GROUP BY 1, 2, 3, 4, 5, 6, 7) t
+    ON d.account_id = t.account_id AND d.day = t.day AND d.unit = t.unit AND d.kind = t.kind AND d.model = t.model
        AND d.operation = t.operation AND coalesce(d.api_key_id::text, '') = coalesce(t.api_key_id::text, '')
  WHERE (d.count, d.amount, d.first_seq, d.last_seq) IS DISTINCT FROM (t.count, t.amount, t.first_seq, t.last_seq)
 """

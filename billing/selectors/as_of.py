@@ -27,7 +27,7 @@ SELECT coalesce(sum(amount), 0)::bigint, count(*) FROM ledger_charge
 
 SUMS_SQL: Final = """
 SELECT kind, model, sum(count)::bigint, sum(amount)::bigint FROM (
-    SELECT kind, model, count, amount FROM ledger_days(%(account)s, %(first_day)s, %(last_day)s)
+    SELECT kind, model, count, amount FROM ledger_days(%(account)s, %(first_day)s, %(last_day)s, %(unit)s)
      UNION ALL
     SELECT kind, model, 1, amount FROM ledger_transaction
      WHERE account_id = %(account)s AND (seq >= %(seq)s AND seq < %(cut)s OR seq >= %(resumed)s AND seq < %(end)s)) line
@@ -139,6 +139,7 @@ def _sums(account_id: uuid.UUID, opening: Standing, closing: Standing) -> list[S
             SUMS_SQL,
             {
                 "account": account_id,
+                "unit": closing.unit,
                 "first_day": first_day.date(),
                 "last_day": last_day.date(),
                 "seq": opening.seq + 1,

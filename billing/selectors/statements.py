@@ -26,7 +26,8 @@ _MONTH: Final = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
 _EDGES: Final = ("0000", "9999")
 
 SUMS_SQL: Final = """
-SELECT kind, model, sum(count)::bigint, sum(amount)::bigint FROM ledger_days(%s, %s, %s) GROUP BY 1, 2 ORDER BY 1, 4, 2
+SELECT kind, model, sum(count)::bigint, sum(amount)::bigint FROM ledger_days(%s, %s, %s, %s)
+ GROUP BY 1, 2 ORDER BY 1, 4, 2
 """
 
 ROWS_SQL: Final = """
@@ -100,7 +101,7 @@ def draft(account_id: uuid.UUID, unit: str, month: date) -> Statement:
     opening, head_before, opening_unit = _ends(account_id, first - 1, unit)
     closing, head, unit = _ends(account_id, end - 1, unit)
     with connection.cursor() as cursor:
-        cursor.execute(SUMS_SQL, [account_id, month, following(month)])
+        cursor.execute(SUMS_SQL, [account_id, month, following(month), unit])
         sums = cursor.fetchall()
     return Statement(
         account_id=account_id,

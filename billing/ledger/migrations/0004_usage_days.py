@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("day", models.DateField()),
+                ("unit", models.CharField(max_length=8)),
                 ("kind", models.CharField(max_length=16)),
                 ("model", models.CharField(blank=True, max_length=80)),
                 ("operation", models.CharField(blank=True, max_length=80)),
@@ -39,7 +40,7 @@ class Migration(migrations.Migration):
             options={
                 "constraints": [
                     models.UniqueConstraint(
-                        fields=("account", "day", "kind", "model", "operation", "api_key_id"),
+                        fields=("account", "day", "unit", "kind", "model", "operation", "api_key_id"),
                         name="usageday_unique",
                         nulls_distinct=False,
                     )

@@ -16,31 +16,35 @@ BEGIN
     IF last IS NULL OR last <= done THEN
         RETURN 0;
     END IF;
-    INSERT INTO ledger_usageday AS d (account_id, day, kind, model, operation, api_key_id, count, amount, first_seq, last_seq)
-    SELECT account, (t.created_at AT TIME ZONE 'UTC')::date, t.kind, t.model, coalesce(c.operation, ''), t.api_key_id,
+    INSERT INTO ledger_usageday AS d (account_id, day, unit, kind, model, operation, api_key_id, count, amount,
+                                      first_seq, last_seq)
+    SELECT account, (t.created_at AT TIME ZONE 'UTC')::date, t.unit, t.kind, t.model, coalesce(c.operation, ''), t.api_key_id,
            count(*), sum(t.amount), min(t.seq), max(t.seq)
       FROM ledger_transaction t LEFT JOIN ledger_charge c ON c.id = t.charge_id
      WHERE t.account_id = account AND t.seq > done AND t.seq <= last
-     GROUP BY 2, 3, 4, 5, 6
-        ON CONFLICT (account_id, day, kind, model, operation, api_key_id) DO UPDATE
+     GROUP BY 2, 3, 4, 5, 6, 7
+        ON CONFLICT (account_id, day, unit, kind, model, operation, api_key_id) DO UPDATE
        SET count = d.count + excluded.count, amount = d.amount + excluded.amount, last_seq = excluded.last_seq;
     UPDATE ledger_usagefold SET seq = last WHERE account_id = account;
     RETURN last - done;
 END $$;
 
 -- What happened from one day (UTC) to before another: the folded days and what came since. Planned as part of the query around it.
-CREATE OR REPLACE FUNCTION ledger_days(account uuid, since date, until date)
+-- Amounts are in of_unit; left out: the unit the account is counted in now. What was counted in another unit is not among them.
+CREATE OR REPLACE FUNCTION ledger_days(account uuid, since date, until date, of_unit text DEFAULT NULL)
 RETURNS TABLE (day date, kind text, model text, operation text, api_key_id uuid, count bigint, amount bigint,
                first_seq bigint, last_seq bigint)
 LANGUAGE sql STABLE AS $$
     SELECT d.day, d.kind::text, d.model::text, d.operation::text, d.api_key_id, d.count, d.amount, d.first_seq, d.last_seq
       FROM ledger_usageday d
      WHERE d.account_id = account AND d.day >= since AND d.day < until
+       AND d.unit = coalesce(of_unit, (SELECT b.unit FROM ledger_balance b WHERE b.account_id = account))
      UNION ALL
     SELECT (t.created_at AT TIME ZONE 'UTC')::date, t.kind::text, t.model::text, coalesce(c.operation, '')::text, t.api_key_id,
            1::bigint, t.amount, t.seq, t.seq
       FROM ledger_transaction t LEFT JOIN ledger_charge c ON c.id = t.charge_id
      WHERE t.account_id = account
+       AND t.unit = coalesce(of_unit, (SELECT b.unit FROM ledger_balance b WHERE b.account_id = account))
        AND t.seq > coalesce((SELECT f.seq FROM ledger_usagefold f WHERE f.account_id = account), 0)
        AND t.created_at >= since::timestamp AT TIME ZONE 'UTC' AND t.created_at < until::timestamp AT TIME ZONE 'UTC'
 $$;

@@ -12,7 +12,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, connections
 
-from billing.ledger import refunds, usage_days
+from billing.ledger import refunds, units, usage_days
 from billing.ledger.holds import FinishRequest, finish, place
 from billing.ledger.models import Transaction
 from billing.ledger.usage_days import UsageDay, UsageFold
@@ -265,3 +265,20 @@ def test_what_is_found_by_days_is_what_a_look_at_every_row_finds(
         ]
         found = transactions.find(account_id, below, oldest, model=model, kinds=kinds, most=most)
         assert [row.seq for row in found] == expected[:most]
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_what_was_counted_in_another_unit_is_not_added_to_this_one(
+    open_account: OpenAccount, folded: bool
+) -> None:
+    account = open_account(10)
+    settle(hold(account, 10), 10)
+    units.change(account, "USD")
+    give(account, 3)
+    settle(hold(account, 2), 2)
+    if folded:
+        usage_days.fold_up(account)
+    sums = "SELECT sum(amount)::bigint FROM ledger_days(%s, %s, %s, {}) WHERE kind = 'usage'"
+    assert ask(sums.format("NULL"), account, *EVER) == [(-2 * CREDIT,)]
+    assert ask(sums.format("'credit'"), account, *EVER) == [(-10 * CREDIT,)]
+    assert ask(usage_days.DIFFERENT_SQL) == []
