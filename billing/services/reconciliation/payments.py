@@ -16,12 +16,12 @@ CHECKS: Final = (
     ),
     Check(
         name="payments_of_own_customer",
-        promise="A payment was made by the Stripe customer of the account that it credits.",
+        promise="No payment was made by the Stripe customer of another account than it credits.",
         remedy="Compare the customer at Stripe with the account; refund what a wrong card paid.",
         sql="""
-        SELECT p.id::text FROM billing_payment p JOIN accounts_billingaccount a ON a.id = p.account_id
-         WHERE p.status = 'succeeded' AND p.stripe_customer_id <> '' AND a.stripe_customer_id IS NOT NULL
-           AND p.stripe_customer_id <> a.stripe_customer_id""",
+        SELECT p.id::text FROM billing_payment p
+          JOIN accounts_billingaccount a ON a.stripe_customer_id = p.stripe_customer_id
+         WHERE p.status = 'succeeded' AND a.id <> p.account_id""",
     ),
     Check(
         name="reversals_within_payments",
