@@ -80,6 +80,8 @@ def create_service_key(name: str) -> tuple[ApiKey, str]:
 def rotate(key: ApiKey, overlap: timedelta = OVERLAP, created_by: User | None = None) -> tuple[ApiKey, str]:
     """A successor with the same name; the old key keeps working for ``overlap`` and takes no slot meanwhile.
 
+    Both spend the same limits, set before or after.
+
     Rotating the successor again ends the first key at once, so that a slot never stands for more than
     two working keys. Raises KeyNotUsable for a key that is revoked, expired or already replaced.
     """
@@ -158,6 +160,7 @@ def _store(
         digest=digest(text),
         created_by=created_by,
         replaces=replaces,
+        limited_as=replaces.limit_id if replaces else None,
     )
     return key, text
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Any, ClassVar
+from uuid import UUID
 
 import pgtrigger
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
@@ -223,6 +224,9 @@ class ApiKey(models.Model):
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="replaced_by"
     )
 
+    limited_as = models.UUIDField(null=True, blank=True, editable=False)
+    """The first key of the rotation this one came out of, under whose id limits count for all of them; null: itself."""
+
     class Meta:
         triggers: ClassVar[list[pgtrigger.Trigger]] = [
             tells_web("tell_key", pgtrigger.UpdateOf("revoked_at", "expires_at") | pgtrigger.Delete)
@@ -241,6 +245,11 @@ class ApiKey(models.Model):
     @property
     def public_id(self) -> str:
         return public_id("key", self.id)
+
+    @property
+    def limit_id(self) -> UUID:
+        """Under which id its limits are counted: a key and those that replaced it spend one budget."""
+        return self.limited_as or self.id
 
     def usable_at(self, moment: datetime) -> bool:
         """Whether the key opens anything at this moment."""

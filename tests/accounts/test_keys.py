@@ -145,6 +145,15 @@ def test_both_keys_work_for_24_hours_after_rotation(account: BillingAccount) -> 
     assert new.replaces == old
 
 
+def test_all_keys_of_a_rotation_are_limited_as_the_first_one(account: BillingAccount) -> None:
+    first, _ = keys.create_key(account=account, name="Production")
+    second, _ = keys.rotate(first)
+    third, _ = keys.rotate(second)
+    other, _ = keys.create_key(account=account, name="Staging")
+    assert [key.limit_id for key in (first, second, third)] == [first.pk] * 3
+    assert other.limit_id == other.pk
+
+
 def test_rotation_needs_no_free_slot(account: BillingAccount) -> None:
     old, _ = keys.create_key(account=account, name="Production", slots=1)
     new, _ = keys.rotate(old)
