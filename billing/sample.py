@@ -92,7 +92,7 @@ def _menu(customer: Identity) -> list[Wanted]:
     """What this account can order as it stands, without parameters."""
     book = snapshot.current().book(customer.profile, now(), customer.mode)
     menu = []
-    for model, operation in book.items:
+    for model, operation in snapshot.current().sold(book):
         try:
             quote = engine.estimate(book, model, operation, {})
         except PricingError:

@@ -58,9 +58,8 @@ def public_pricing(
     offers = tuple(discounts)
     selling = state if at is None or at >= now() else None
     view = _View(mine, mine.plan(plan) if plan else None, offers, only_available, selling)
-    since = max(
-        (each.info.effective_at for each in books if each.info.effective_at is not None), default=moment
-    )
+    starts = [each.info.effective_at for each in books if each.info.effective_at is not None]
+    since = max(starts, default=moment)
     scheduled = state.next_change(profile_slug, moment, modes) if book is None else None
     models = _models(books, view)
     return {
@@ -71,12 +70,7 @@ def public_pricing(
         "next_change_at": None if scheduled is None else _instant(scheduled),
         "version": _version(state.token, books, mode, plan, _seen(offers), only_available, at, book is None),
         "approximate": any(entry["approximate"] for model in models for entry in model["operations"]),
-        "operations": [
-            {"id": slug, "name": name}
-            for each in books
-            for slug, name in each.operations.items()
-            if view.sells(operation=slug)
-        ],
+        "operations": _operations(books, models),
         "models": models,
     }
 
@@ -98,10 +92,9 @@ class _View:
         self.only_available = only_available
         self._selling = selling
 
-    def sells(self, *, model: str = "", operation: str = "") -> bool:
+    def sells(self, item: CompiledItem) -> bool:
         """Whether nothing of it is switched off."""
-        state = self._selling
-        return state is None or not state.is_off(self.terms.slug, model=model, operation=operation)
+        return self._selling is None or self._selling.switched_off(self.terms.slug, item) is None
 
     def opens(self, requires: str) -> bool:
         needed = self.terms.plan(requires) if requires else None
@@ -123,12 +116,19 @@ class _View:
 def _models(books: list[PriceBook], view: _View) -> list[Document]:
     models: dict[str, Document] = {}
     for book in books:
-        for (slug, operation), item in book.items.items():
-            if not view.shows(item.spec.requires) or not view.sells(model=slug, operation=operation):
+        for (slug, _), item in book.items.items():
+            if not view.shows(item.spec.requires) or not view.sells(item):
                 continue
             model = models.setdefault(slug, _model(item.spec))
             model["operations"].append(_operation(book, item, view))
     return list(models.values())
+
+
+def _operations(books: list[PriceBook], models: list[Document]) -> list[Document]:
+    """The operations of what is shown, by name, in the order of the price lists."""
+    names = {slug: name for book in books for slug, name in book.operations.items()}
+    shown = {entry["operation"] for model in models for entry in model["operations"]}
+    return [{"id": slug, "name": name} for slug, name in names.items() if slug in shown]
 
 
 def _model(spec: Item) -> Document:

@@ -21,6 +21,7 @@ from django.utils.timezone import now
 from pydantic import ValidationError
 
 from catalog.models import AIModel, CatalogVersion, Operation, PriceBook, Profile
+from catalog.pricing.book import CompiledItem, Key
 from catalog.pricing.engine import PriceBook as PureBook
 from catalog.pricing.errors import InvalidBook
 from catalog.pricing.units import decimal_to_text
@@ -88,6 +89,23 @@ class Snapshot:
         """Whether the model or the operation is switched off: its prices stay for what was sold, and sell nothing."""
         return (profile_slug, model) in self._models_off or (profile_slug, operation) in self._operations_off
 
+    def switched_off(self, profile_slug: str, item: CompiledItem) -> CompiledItem | None:
+        """What keeps an item from being sold: itself, or what one of its phases uses; None where it is sold."""
+        if self.is_off(profile_slug, model=item.spec.model, operation=item.spec.operation):
+            return item
+        parts = (phase.target for phase in item.phases if phase.target is not None)
+        return next(
+            (off for part in parts if (off := self.switched_off(profile_slug, part)) is not None), None
+        )
+
+    def sold(self, book: PureBook) -> dict[Key, CompiledItem]:
+        """The items of a book that are sold today, in its order."""
+        return {
+            key: item
+            for key, item in book.items.items()
+            if self.switched_off(book.info.profile, item) is None
+        }
+
     def next_change(self, profile_slug: str, after: datetime, modes: Iterable[str]) -> datetime | None:
         """When the next published version of these modes' price lists comes into force; None: none is scheduled."""
         terms = self.terms(profile_slug)
@@ -120,7 +138,7 @@ _looked_at = 0.0
 
 def current() -> Snapshot:
     """The catalog as it is: see the module for when it is looked up again."""
-    if _current is not None and (time.monotonic() - _looked_at < _poll_seconds() or _in_event_loop()):
+    if _current is not None and (time.monotonic() - _looked_at < _poll_seconds() or in_event_loop()):
         return _current
     return refresh()
 
@@ -146,7 +164,8 @@ def _poll_seconds() -> float:
     return float(getattr(settings, "CATALOG_POLL_SECONDS", 2))
 
 
-def _in_event_loop() -> bool:
+def in_event_loop() -> bool:
+    """Whether this is where nobody may wait for the database."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -192,13 +211,11 @@ def _load(token: UUID | None, known: Mapping[UUID, PureBook]) -> Snapshot:
                     versions[profile.slug, row.slug] = known_versions
                     first = known_versions.position(moment - LONGEST_HOLD)
                     books.update({book.id: pure_book(book, mine) for book in ordered[first:]})
-            headline_book = versions.get((profile.slug, lists[0].slug))
-            if headline_book is not None:
-                mine = _with_headline(mine, books[headline_book.at(moment)])
             terms[profile.slug] = mine
         books.update(_regated(books, terms))
-        models_off, operations_off = _off(AIModel), _off(Operation)
-    return Snapshot(token, default, terms, versions, books, models_off, operations_off)
+        state = Snapshot(token, default, terms, versions, books, _off(AIModel), _off(Operation))
+    terms.update({slug: _with_headline(state, mine, moment) for slug, mine in terms.items()})
+    return state
 
 
 def _off(kind: type[AIModel] | type[Operation]) -> frozenset[tuple[str, str]]:
@@ -218,12 +235,16 @@ def _regated(books: Mapping[UUID, PureBook], terms: Mapping[str, Terms]) -> dict
     return {row.id: pure_book(row, terms[row.price_list.profile_id]) for row in rows}
 
 
-def _with_headline(terms: Terms, book: PureBook) -> Terms:
-    """The pricing constants as texts, read from the book in force."""
+def _with_headline(state: Snapshot, terms: Terms, moment: datetime) -> Terms:
+    """The pricing constants as texts, read from the first price list in force; what is not sold has none."""
+    versions = state._versions.get((terms.slug, terms.price_lists[0].slug))
+    if versions is None:
+        return terms
+    sold = state.sold(state._books[versions.at(moment)])
     headline = {}
     for name, reference in terms.headline.items():
         model, _, operation = reference.partition(".")
-        item = book.items.get((model, operation))
+        item = sold.get((model, operation))
         if item is not None and item.spec.rate.price is not None:
             headline[name] = decimal_to_text(item.spec.rate.price)
     return terms.model_copy(update={"headline": headline})

@@ -4,7 +4,6 @@ The lane reads the measured figures anew every few seconds; other threads do onc
 inside an event loop; before the first reading a hold is the estimate.
 """
 
-import asyncio
 import threading
 import time
 from collections.abc import Mapping
@@ -27,7 +26,7 @@ def hold(profile: str, model: str, operation: str, estimate: int) -> int:
     rule = snapshot.current().terms(profile).hold_follows_estimates
     if rule is None or estimate <= 0:
         return estimate
-    if time.monotonic() - _read_at > OLD and not _in_event_loop():
+    if time.monotonic() - _read_at > OLD and not snapshot.in_event_loop():
         refresh()
     settled, excess = _measured.get((profile, model, operation), (0, 0))
     return rule.hold(estimate, settled, excess)
@@ -53,11 +52,3 @@ def expire() -> None:
     """Read again at the next use in this process; called after our own measuring."""
     global _read_at
     _read_at = float("-inf")
-
-
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -4,7 +4,6 @@ Read anew when the catalog's version token moves, for every write of an agreemen
 ``billing.models.offers``): whoever refreshes the catalog refreshes this. Never read inside an event loop.
 """
 
-import asyncio
 import threading
 import uuid
 from collections.abc import Mapping
@@ -136,7 +135,7 @@ def terms_of(account_id: uuid.UUID | None, profile: str, mode: str, moment: date
 def of(account_id: uuid.UUID) -> Agreed:
     """Everything agreed with an account."""
     found = _current
-    if found is None or (found.token != snapshot.current().token and not _in_event_loop()):
+    if found is None or (found.token != snapshot.current().token and not snapshot.in_event_loop()):
         found = refresh()
     return found.agreed.get(account_id, NOTHING)
 
@@ -167,14 +166,6 @@ def _read(catalog: snapshot.Snapshot) -> dict[uuid.UUID, Agreed]:
         account_id: Agreed(tuple(offers.get(account_id, ())), tuple(locks.get(account_id, ())))
         for account_id in offers.keys() | locks.keys()
     }
-
-
-def _in_event_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
 
 
 def kept(discounts: tuple[Discount, ...]) -> list[dict[str, str]]:

@@ -14,7 +14,6 @@ from billing.selectors import plan_costs
 from billing.selectors.plan_costs import Cost, LastDays
 from catalog import snapshot
 from catalog.pricing.book import CompiledItem
-from catalog.pricing.engine import PriceBook
 from catalog.pricing.types import GENERATE, Modifier, Variant
 from catalog.pricing.units import CREDIT, decimal_to_micros
 from catalog.terms import Plan, Terms
@@ -143,35 +142,36 @@ def _limit(plan: Plan | None, name: str, locale: str) -> str:
     return count_text(most, locale) if most else "None"
 
 
-def _book(terms: Terms, plan: Plan | None) -> PriceBook:
-    return snapshot.current().book(terms.slug, now(), "metered" if plan is None else "subscription")
+def _sold(terms: Terms, plan: Plan | None) -> tuple[list[CompiledItem], str]:
+    """What is sold today under a plan, or by use, and the unit it is priced in."""
+    state = snapshot.current()
+    book = state.book(terms.slug, now(), "metered" if plan is None else "subscription")
+    return list(state.sold(book).values()), book.unit
 
 
 def _rates(terms: Terms, plan: Plan | None, locale: str) -> str:
     """The cheapest and the dearest listed price that this column opens."""
-    book = _book(terms, plan)
+    items, unit = _sold(terms, plan)
     rank = -1 if plan is None else plan.rank
     prices = [
         item.spec.rate.price
-        for item in book.items.values()
+        for item in items
         if item.spec.rate.price and (item.tier is None or item.tier.rank <= rank)
     ]
     if not prices:
         return ""
     low, high = (decimal_to_micros(price) for price in (min(prices), max(prices)))
-    if any(
-        item.phases or item.spec.rate.variants or item.spec.rate.modifiers for item in book.items.values()
-    ):
-        return f"From {money_text(low, book.unit, locale)}"
+    if any(item.phases or item.spec.rate.variants or item.spec.rate.modifiers for item in items):
+        return f"From {money_text(low, unit, locale)}"
     if low == high:
-        return money_text(low, book.unit, locale)
-    return f"{money_text(low, book.unit, locale)} to {money_text(high, book.unit, locale)}"
+        return money_text(low, unit, locale)
+    return f"{money_text(low, unit, locale)} to {money_text(high, unit, locale)}"
 
 
 def _gated(terms: Terms, columns: tuple[Column, ...]) -> Iterator[Row]:
     """What needs a plan: the models and options that each plan opens first."""
-    book = _book(terms, next(column.plan for column in columns if column.plan is not None))
-    found = [need for item in book.items.values() for need in _needs(item)]
+    items, _ = _sold(terms, next(column.plan for column in columns if column.plan is not None))
+    found = [need for item in items for need in _needs(item)]
     often = Counter(name for _, _, name in found)
     opened: dict[str, dict[str, None]] = {}
     for slug, model, name in found:

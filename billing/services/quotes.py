@@ -20,6 +20,7 @@ from billing.services import periods
 from catalog import snapshot
 from catalog.pricing import engine, gates
 from catalog.pricing import errors as pricing
+from catalog.pricing.book import CompiledItem
 from catalog.pricing.types import Discount, Quote
 from catalog.pricing.units import micros_to_text
 from catalog.terms import Plan
@@ -89,15 +90,23 @@ def price(customer: Identity, wanted: Wanted, at: datetime | None = None) -> Pri
     except pricing.InvalidParameter as error:
         raise invalid_parameter("parameters", error) from error
     state = snapshot.current()
-    label = terms.book.item(wanted.model, wanted.operation).spec.label
-    off = state.is_off(customer.profile, model=wanted.model, operation=wanted.operation)
-    if off and moment >= asked:
-        raise NotOffered(f"{label} is not offered at present.")
+    item = terms.book.item(wanted.model, wanted.operation)
+    if moment >= asked:
+        _refuse_switched_off(state.switched_off(customer.profile, item), item)
     plan = state.terms(customer.profile).plan(customer.plan)
     hold = quote.micros
     if quote.charge_on == "settlement":
         hold = hold_margins.hold(customer.profile, wanted.model, wanted.operation, hold)
-    return Priced(quote, terms, discounts, plan, label, hold)
+    return Priced(quote, terms, discounts, plan, item.spec.label, hold)
+
+
+def _refuse_switched_off(off: CompiledItem | None, item: CompiledItem) -> None:
+    if off is item:
+        raise NotOffered(f"{item.spec.label} is not offered at present.")
+    if off is not None:
+        raise NotOffered(
+            f"{item.spec.label} is not offered at present: {off.spec.label}, which is part of it, is switched off."
+        )
 
 
 def lines_of(quote: Quote, discounts: tuple[Discount, ...]) -> list[Line]:

@@ -21,12 +21,12 @@ from billing.services.quotes import Priced, Wanted
 from billing.views.htmx import htmx
 from billing.views.pricing import frame, profile_of, text_of, viewer
 from catalog import selectors, snapshot
-from catalog.pricing.book import CompiledItem
-from catalog.pricing.engine import PriceBook
+from catalog.pricing.book import CompiledItem, Key
 from catalog.pricing.types import ParameterSpec, Scalar
 from catalog.pricing.units import decimal_to_text
 from catalog.terms import Terms
 
+Sold = dict[Key, CompiledItem]
 PREFIX = "p_"
 LONGEST_NUMBER = 24
 """Digits before or after the point; a number beyond is no size of anything, and writing it out takes for ever."""
@@ -76,7 +76,8 @@ def estimator(request: HttpRequest) -> HttpResponse:
         book = offers.terms_of(customer.account_id, customer.profile, customer.mode, now()).book
     except snapshot.UnknownProfile as error:
         raise Http404("No prices are published") from error
-    item = _item(request, book)
+    sold = snapshot.current().sold(book)
+    item = _item(request, sold)
     given, wrong = _parameters(request, item)
     outcome, refused = _outcome(customer, item, given) if not wrong else (Outcome(), {})
     errors = {**wrong, **refused}
@@ -88,8 +89,8 @@ def estimator(request: HttpRequest) -> HttpResponse:
         ]
         if account is None and len(terms.price_lists) > 1
         else [],
-        "models": _named(book.models, item.spec.model),
-        "operations": _named(_operations(book, item.spec.model), item.spec.operation),
+        "models": _named({model: book.models[model] for model, _ in sold}, item.spec.model),
+        "operations": _named(_operations(sold, item.spec.model), item.spec.operation),
         "fields": [_field(request, spec, errors.get(spec.name, "")) for spec in item.spec.parameters],
         "item": item.spec,
         "outcome": outcome,
@@ -110,20 +111,23 @@ def _customer(request: HttpRequest, terms: Terms, account: BillingAccount | None
     return identities.anybody(terms.slug, chosen.modes[0], chosen.unit)
 
 
-def _item(request: HttpRequest, book: PriceBook) -> CompiledItem:
-    """What is asked about; where the operation is not offered with the model, the model's first one."""
+def _item(request: HttpRequest, sold: Sold) -> CompiledItem:
+    """What is asked about; where the operation is not offered with the model, the model's first one.
+
+    Raises Http404 where nothing is sold.
+    """
     model, operation = text_of(request, "model"), text_of(request, "operation")
-    found = book.items.get((model, operation))
-    if found is not None:
+    if (found := sold.get((model, operation))) is not None:
         return found
-    mine = [item for (slug, _), item in book.items.items() if slug == model]
-    return mine[0] if mine else next(iter(book.items.values()))
+    mine = (item for (slug, _), item in sold.items() if slug == model)
+    first = next(mine, next(iter(sold.values()), None))
+    if first is None:
+        raise Http404("Nothing is offered at present")
+    return first
 
 
-def _operations(book: PriceBook, model: str) -> dict[str, str]:
-    return {
-        operation: item.spec.operation_name for (slug, operation), item in book.items.items() if slug == model
-    }
+def _operations(sold: Sold, model: str) -> dict[str, str]:
+    return {operation: item.spec.operation_name for (slug, operation), item in sold.items() if slug == model}
 
 
 def _named(names: Any, chosen: str) -> list[Option]:

@@ -106,7 +106,7 @@ def usage(request: HttpRequest) -> HttpResponse:
         ],
         "recent": accuracy.RECENT,
         "moment": now(),
-        "sample": next(iter(book.items), ("", "")),
+        "sample": next(iter(snapshot.current().sold(book)), ("", "")),
         "api_url": settings.PORTAL_BASE_URL,
     }
     name = "_usage" if htmx(request).target == "usage" else "usage"

@@ -126,6 +126,25 @@ def test_what_is_switched_off_is_not_shown() -> None:
     assert "relight" not in {o["id"] for o in document["operations"]}
 
 
+def test_a_pipeline_is_not_shown_while_what_it_uses_is_switched_off() -> None:
+    assert operation(public_pricing("sites"), "site", "generate")["phases"]
+    AIModel.objects.filter(profile="sites", slug="veo-3-1").update(active=False)
+    snapshot.refresh()
+    document = public_pricing("sites")
+    assert "generate" not in {
+        entry["operation"]
+        for model in document["models"]
+        if model["id"] == "site"
+        for entry in model["operations"]
+    }
+    assert "generate" in {entry["id"] for entry in document["operations"]}
+
+
+def test_a_headline_of_what_is_switched_off_is_no_constant() -> None:
+    AIModel.objects.filter(profile="ads", slug="full").update(active=False)
+    assert snapshot.refresh().terms("ads").headline == {"static": "5"}
+
+
 def test_the_version_stays_until_something_changes() -> None:
     first = public_pricing("ads")["version"]
     assert public_pricing("ads")["version"] == first

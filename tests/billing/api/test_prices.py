@@ -168,6 +168,30 @@ def test_what_is_switched_off_is_sold_no_more_and_open_work_is_settled(
     assert studio.post(f"/v1/charges/{charge}/settle", {"outputs": {}}).body["metadata"]["cost"] == "0.04"
 
 
+def test_a_pipeline_is_sold_only_while_all_that_it_uses_is(sites: None, studio: Api) -> None:
+    buyer = payer("Sue", "sites", plan="basic")
+    buyer.give(1000)
+    body = {"model": "site", "operation": "generate"}
+    charge = studio.post("/v1/charges", {**body, "customer": buyer.by_key}).body["id"]
+    AIModel.objects.filter(profile="sites", slug="veo-3-1").update(active=False)
+    snapshot.refresh()
+    for reply in (
+        estimate(buyer.api, **body),
+        studio.post("/v1/charges", {**body, "customer": buyer.by_key}),
+    ):
+        assert (reply.status, reply.code) == (422, "not_offered")
+        assert "Veo 3.1, which is part of it, is switched off" in reply.body["detail"]
+    shown = {
+        (m["id"], o["operation"])
+        for m in buyer.api.get("/v1/pricing").body["models"]
+        for o in m["operations"]
+    }
+    assert ("site", "frame-extraction") in shown
+    assert ("site", "generate") not in shown
+    done = studio.post(f"/v1/charges/{charge}/settle", {"outputs": {}})
+    assert (done.status, done.body["status"]) == (200, "settled")
+
+
 def test_a_parameter_is_named_where_it_is_wrong(ann: Payer) -> None:
     assert estimate(ann.api, parameters={"count": 0}).fields == {"parameters.count"}
 

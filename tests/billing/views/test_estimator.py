@@ -15,7 +15,7 @@ from billing.services import offers
 from billing.services.accounts import open_account
 from billing.services.offers import NewOffer, Tier
 from catalog import snapshot
-from catalog.models import PriceBook
+from catalog.models import AIModel, PriceBook
 from tests.billing.conftest import _Nowhere
 from tests.billing.views.conftest import SignIn
 from tests.billing.views.test_pricing import words
@@ -69,6 +69,15 @@ def test_a_pipeline_shows_a_line_per_phase_and_a_range(sites: None, client: Clie
     assert "400 to 600 credits" in page
     for phase in ("Hero image HD", "Motion video", "HTML assembly", "Frame extraction"):
         assert phase in page
+
+
+def test_what_is_switched_off_is_no_choice(sites: None, client: Client) -> None:
+    AIModel.objects.filter(profile="sites", slug="veo-3-1").update(active=False)
+    snapshot.refresh()
+    html = client.get("/pricing/estimate?profile=sites&model=site&operation=generate").content.decode()
+    assert '<option value="veo-3-1"' not in html
+    assert '<option value="generate"' not in html
+    assert '<option value="frame-extraction"' in html
 
 
 def test_free_is_said(sites: None, client: Client) -> None:

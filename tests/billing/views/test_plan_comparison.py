@@ -13,6 +13,7 @@ from billing.selectors import plan_comparison, plan_costs
 from billing.selectors.plan_comparison import Comparison
 from billing.services.accounts import open_account
 from catalog import snapshot
+from catalog.models import AIModel
 from tests.billing.conftest import _Nowhere
 from tests.billing.views.conftest import SignIn
 from tests.billing.views.test_pricing import words
@@ -55,6 +56,16 @@ def compared(account: BillingAccount) -> Comparison:
 
 def costs(account: BillingAccount) -> dict[str, Any]:
     return {column.name: column.cost for column in compared(account).columns}
+
+
+def test_what_is_switched_off_is_not_compared(sites: BillingAccount) -> None:
+    def labels() -> str:
+        return " ".join(row.label for row in compared(sites).rows)
+
+    assert "Flux Schnell" in labels()
+    AIModel.objects.filter(profile="sites", slug="flux-schnell").update(active=False)
+    snapshot.refresh()
+    assert "Flux Schnell" not in labels()
 
 
 def test_the_current_plan_is_marked(toon: BillingAccount) -> None:
