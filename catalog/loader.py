@@ -55,15 +55,20 @@ class LoadedProfile:
         return found
 
 
+def bundled() -> tuple[str, ...]:
+    """The names of the profiles that come with the portal."""
+    return tuple(sorted(file.stem for file in PROFILES_DIR.glob("*.toml")))
+
+
 def find(name: str) -> Path:
     """The file behind a bundled profile's name or a path. Raises InvalidProfile when there is none."""
-    bundled = PROFILES_DIR / f"{name}.toml"
+    own = PROFILES_DIR / f"{name}.toml"
     with suppress(ValueError, OSError):  # a name with NUL, or one too long for the file system
-        if "/" not in name and not name.endswith(".toml") and bundled.is_file():
-            return bundled
+        if "/" not in name and not name.endswith(".toml") and own.is_file():
+            return own
         if (path := Path(name)).is_file():
             return path
-    names = sorted(file.stem for file in PROFILES_DIR.glob("*.toml"))
+    names = bundled()
     hint = nearest(name, names)
     raise InvalidProfile(
         name,

@@ -19,7 +19,7 @@ class Command(BaseCommand):
     help = "Load a billing profile (a bundled name or a file) and show what changes."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("profile", help="ads, images, toon, sites, gateway, or the path of a file")
+        parser.add_argument("profile", help=f"{', '.join(loader.bundled())}, or the path of a file")
         parser.add_argument("--dry-run", action="store_true", help="show the changes and store nothing")
         parser.add_argument("--default", action="store_true", help="make it the profile of new sign-ups")
         parser.add_argument(

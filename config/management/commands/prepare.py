@@ -1,6 +1,5 @@
 """What `up` does to the data before the pages open. Every step may be repeated."""
 
-import json
 from argparse import ArgumentParser
 from io import StringIO
 from typing import Any
@@ -13,12 +12,13 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts.keys import create_service_key
 from accounts.models import User
-from catalog import services
+from catalog import loader, services
 from catalog.models import Profile
 from config.embedded.datadir import DataDir
 from config.embedded.up import STAFF
 
-PROFILES = ("ads", "images")
+FIRST = "ads"
+"""The price list of new accounts, until somebody chooses another."""
 
 
 class Command(BaseCommand):
@@ -32,7 +32,8 @@ class Command(BaseCommand):
     def handle(self, *, profile: str, no_sample_data: bool, **options: Any) -> None:
         self.data = DataDir(settings.DATA_DIR)
         self._migrate()
-        self._load_profiles(profile)
+        for name in load_profiles(profile):
+            self._say(f"Price list {name} loaded")
         self._staff()
         self._studio_key()
         call_command("stripe_setup", stdout=StringIO())
@@ -49,19 +50,6 @@ class Command(BaseCommand):
         if missing:
             self._say(f"Migrating the database: {len(missing)} steps")
             call_command("migrate", interactive=False, verbosity=0)
-
-    def _load_profiles(self, asked: str) -> None:
-        """The price lists that are not there yet: what staff edited since stays, and so does their default."""
-        default = asked or ("" if Profile.objects.filter(is_default=True).exists() else PROFILES[0])
-        for name in dict.fromkeys((*PROFILES, *filter(None, [default]))):
-            if Profile.objects.filter(slug=name).exists():
-                if name == default:
-                    services.make_default(name)
-                continue
-            answer = StringIO()
-            call_command("load_profile", name, default=name == default, json=True, stdout=answer)
-            if json.loads(answer.getvalue())["changes"]:
-                self._say(f"Price list {name} loaded")
 
     def _staff(self) -> None:
         """The one staff user, whose password is kept in the data folder; a password they chose stays."""
@@ -81,3 +69,18 @@ class Command(BaseCommand):
                 _, text = create_service_key("Studio")
                 self.data.keep("studio_key", text)
             self._say("Service key for the studio")
+
+
+def load_profiles(asked: str = "") -> list[str]:
+    """Load the price lists that are not there yet, and give their names.
+
+    ``asked`` becomes that of new accounts. What staff edited since stays, and so does the one they chose.
+    """
+    default = asked or ("" if Profile.objects.filter(is_default=True).exists() else FIRST)
+    known = set(Profile.objects.values_list("slug", flat=True))
+    if default in known:
+        services.make_default(default)
+    missing = [name for name in dict.fromkeys((*loader.bundled(), default)) if name and name not in known]
+    for name in missing:
+        call_command("load_profile", name, default=name == default, stdout=StringIO())
+    return missing
