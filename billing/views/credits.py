@@ -63,12 +63,13 @@ def add_credits(request: HttpRequest) -> HttpResponse:
 @require_GET
 @require("pay")
 def credits_quote(request: HttpRequest) -> HttpResponse:
-    """What the form as it stands would buy; replaces the summary and the button while somebody types."""
+    """What the form as it stands would buy; replaces the summary and the words on the button while somebody types."""
     account = current_account(request)
     terms = snapshot.current().terms(account.profile)
     cards = _cards(account, terms)
     form = _form(request, terms, cards, request.GET)
-    return render(request, "billing/_credits_quote.html", _context(request, account, form, cards))
+    context = _context(request, account, form, cards) | {"live": True}
+    return render(request, "billing/_credits_quote.html", context)
 
 
 @require_GET

@@ -137,8 +137,8 @@ document.addEventListener("submit", (event) => {
     return;
   }
   form.dataset.sent = "1";
-  const button = form.querySelector("[type=submit][data-busy]");
-  if (button) button.textContent = button.dataset.busy;
+  const says = form.querySelector("[type=submit][data-busy], [type=submit] [data-busy]");
+  if (says) says.textContent = says.dataset.busy;
 });
 addEventListener("pageshow", (event) => {
   if (!event.persisted) return;

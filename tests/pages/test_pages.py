@@ -86,6 +86,9 @@ def test_axe_finds_nothing_and_nothing_spills_over(site: Site, theme: str, phone
         "/usage?group=key&period=90d",
         "/limits",
         "/credits",
+        "/statements",
+        "/balance/changes",
+        "/invoices",
         site.key_limit,
         "/plan",
         "/pricing",
@@ -136,6 +139,33 @@ def test_the_total_follows_the_typing_and_escape_closes_the_dialog(site: Site) -
         assert page.locator(".preset input:checked").count() == 0
         page.keyboard.press("Escape")
         page.locator("#add-credits").wait_for(state="hidden")
+
+
+@pytest.mark.parametrize("slow", [False, True], ids=["answered", "under way"])
+def test_the_first_click_pays_an_amount_somebody_typed(site: Site, slow: bool) -> None:
+    with open_browser() as browser:
+        page = context_for(browser, site.url, site.busy).new_page()
+        page.goto(f"{site.url}/credits/add")
+        with page.expect_response("**/credits/quote?*") as quoted:
+            page.get_by_label("Or your own").fill("60")
+        assert "csrf" not in quoted.value.url
+        button = page.get_by_role("button", name="Pay $60.00")
+        button.wait_for()
+        if slow:
+            page.route("**/credits/quote?*", lambda route: None)
+        page.route("**/credits/add", lambda route: route.fulfill(status=422, body="stopped here"))
+        box = button.bounding_box()
+        assert box is not None
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        # Leaving the field asks for the total once more, between the two halves of the click.
+        with page.expect_request("**/credits/quote?*") as asked:
+            page.mouse.down()
+        if not slow:
+            asked.value.response()
+            page.wait_for_timeout(100)
+        with page.expect_request(lambda request: request.method == "POST", timeout=3_000) as paid:
+            page.mouse.up()
+        assert "shown=60" in (paid.value.post_data or "")
 
 
 def test_filters_live_in_the_url_and_back_works(site: Site) -> None:
