@@ -2,12 +2,20 @@
 
 from billing.models.delivery import OutboxMessage, WebhookInbox
 from billing.models.estimates import EstimateAccuracy
+from billing.models.history import StatusChange
 from billing.models.invoices import INVOICE_TRANSITIONS, ClosedMonth, Invoice, InvoiceCounter, InvoiceLine
 from billing.models.limits import BalanceAlert, SpendingLimit
 from billing.models.modes import CreditLimitDecision, ModeChange
 from billing.models.notices import Notice
 from billing.models.offers import Offer, OfferMonth, PriceLock
-from billing.models.payments import PAYMENT_TRANSITIONS, AutoRecharge, Payment, PaymentMethod, Reversal
+from billing.models.payments import (
+    PAYMENT_TRANSITIONS,
+    REVERSAL_TRANSITIONS,
+    AutoRecharge,
+    Payment,
+    PaymentMethod,
+    Reversal,
+)
 from billing.models.price_notices import PriceAnnouncement, PriceNotice
 from billing.models.statements import ChainCheckpoint, ReconciliationRun, SigningKey, Statement
 from billing.models.subscriptions import (
@@ -20,6 +28,7 @@ from billing.models.subscriptions import (
 __all__ = [
     "INVOICE_TRANSITIONS",
     "PAYMENT_TRANSITIONS",
+    "REVERSAL_TRANSITIONS",
     "SUBSCRIPTION_TRANSITIONS",
     "AutoRecharge",
     "BalanceAlert",
@@ -45,6 +54,7 @@ __all__ = [
     "SigningKey",
     "SpendingLimit",
     "Statement",
+    "StatusChange",
     "Subscription",
     "SubscriptionEvent",
     "SubscriptionPeriod",

@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.timezone import now
 
+from billing.models.history import notes_status
 from catalog.pricing.units import Amount, from_minor
 from config.ids import new_id, public_id
 
@@ -31,7 +32,8 @@ class Invoice(models.Model):
     """The work of a period that was had on credit. ``total`` (micros of ``unit``) is exactly the sum of its lines.
 
     Ledger transaction ``transaction_id`` moved it out of the balance when it was issued; ``due_minor`` is what is
-    to be paid for it, in the smallest unit of ``currency``, rounded half up. Nothing but its state ever changes.
+    to be paid for it, in the smallest unit of ``currency``, rounded half up. Once it is paid, ``paid_transaction_id`` moved
+    what was owed from receivables to the bank. Nothing but its state ever changes.
     """
 
     class Status(models.TextChoices):
@@ -61,6 +63,7 @@ class Invoice(models.Model):
     reference = models.CharField(max_length=120, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     void_transaction_id = models.UUIDField(null=True, blank=True, unique=True)
+    paid_transaction_id = models.UUIDField(null=True, blank=True, unique=True)
 
     class Meta:
         ordering = ("-number",)
@@ -89,6 +92,7 @@ class Invoice(models.Model):
                 field="status",
                 transitions=[(old, new) for old, ways in INVOICE_TRANSITIONS.items() for new in ways],
             ),
+            notes_status("'invoice'"),
             pgtrigger.Protect(name="invoice_is_kept", operation=pgtrigger.Delete),
             pgtrigger.Protect(
                 name="invoice_figures_stay",

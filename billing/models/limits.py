@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.timezone import now
 
 
 class SpendingLimit(models.Model):
@@ -20,7 +21,8 @@ class SpendingLimit(models.Model):
     )
     mode = models.CharField(max_length=5, choices=Mode.choices)
     amount = models.BigIntegerField()
-    updated_at = models.DateTimeField(auto_now=True)
+    updated_at = models.DateTimeField(default=now)
+    """Since when the limit holds, by the ledger's clock: what was accepted before was measured by another one."""
     updated_by = models.ForeignKey(
         "accounts.User", null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
     )

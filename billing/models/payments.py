@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.timezone import now
 
+from billing.models.history import notes_status
 from catalog.pricing.units import Amount, from_minor
 from config.ids import new_id, public_id
 
@@ -27,6 +28,24 @@ PAYMENT_TRANSITIONS: dict[str, tuple[str, ...]] = {
 }
 """Status of a payment → where it may go. Money that arrives late still counts: a failed or canceled attempt
 may yet succeed, never the other way round. A database trigger enforces the same table."""
+
+OPEN_DISPUTE = ("warning_needs_response", "warning_under_review", "needs_response", "under_review")
+CLOSED_DISPUTE = ("warning_closed", "won", "lost", "prevented")
+REVERSAL_TRANSITIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "refund": {
+        "pending": ("requires_action", "succeeded", "failed", "canceled"),
+        "requires_action": ("pending", "succeeded", "failed", "canceled"),
+        "succeeded": ("failed", "canceled"),
+        "failed": (),
+        "canceled": (),
+    },
+    "dispute": {
+        **dict.fromkeys(OPEN_DISPUTE, (*OPEN_DISPUTE, *CLOSED_DISPUTE)),
+        **dict.fromkeys(("warning_closed", "won", "prevented"), (*OPEN_DISPUTE, "won", "lost")),
+        "lost": (),
+    },
+}
+"""Kind and status of a reversal at Stripe → where it may go. News of an earlier standing that come late change nothing."""
 
 
 class Payment(models.Model):
@@ -140,6 +159,7 @@ class Payment(models.Model):
                 field="status",
                 transitions=[(old, new) for old, ways in PAYMENT_TRANSITIONS.items() for new in ways],
             ),
+            notes_status("'payment'"),
         )
 
     def __str__(self) -> str:
@@ -206,9 +226,15 @@ class Reversal(models.Model):
                 name="reversal_restored_after_withdrawn",
             ),
         )
+        triggers = (notes_status("NEW.kind"),)
 
     def __str__(self) -> str:
         return f"{self.kind} {self.stripe_id} {self.status}"
+
+    def may_become(self, status: str) -> bool:
+        """Whether a standing can follow the one known; one that Stripe invents later always can."""
+        ways = REVERSAL_TRANSITIONS[self.kind].get(self.status)
+        return ways is None or status in ways
 
     @property
     def went_back(self) -> bool:

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.timezone import now
 
+from billing.models.history import notes_status
 from config.ids import new_id, public_id
 
 SUBSCRIPTION_TRANSITIONS: dict[str, tuple[str, ...]] = {
@@ -83,6 +84,7 @@ class Subscription(models.Model):
                 field="status",
                 transitions=[(old, new) for old, ways in SUBSCRIPTION_TRANSITIONS.items() for new in ways],
             ),
+            notes_status("'subscription'"),
         )
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.models import BillingAccount, User
 from billing.errors import InvalidRequest, InvalidState
-from billing.ledger import balances
+from billing.ledger import balances, clock
 from billing.models import BalanceAlert, SpendingLimit
 from billing.services import credit_limits, limit_notices
 from catalog import snapshot
@@ -49,7 +49,7 @@ def set_spending_limit(
         if limit is None:
             SpendingLimit.objects.filter(pk=account_id).delete()
         else:
-            chosen = {"mode": mode, "amount": limit, "updated_by": changed_by}
+            chosen = {"mode": mode, "amount": limit, "updated_by": changed_by, "updated_at": clock.now()}
             SpendingLimit.objects.update_or_create(account_id=account_id, defaults=chosen)
         limit_notices.rearm(account, limit)
 

@@ -62,7 +62,8 @@ def take_over(kind: "Reversal.Kind", state: ReversalState) -> Reversal | None:
             },
         )
         reversal.payment = payment
-        reversal.status, reversal.reason = state.status, state.reason
+        if reversal.may_become(state.status):
+            reversal.status, reversal.reason = state.status, state.reason
         _take_back(reversal)
         reversal.save()
         if payment.status == Payment.Status.SUCCEEDED:

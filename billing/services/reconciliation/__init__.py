@@ -4,12 +4,20 @@ from typing import Final
 
 from django.db import connection
 
-from billing.services.reconciliation import accounts, credit, history, payments, waiting
+from billing.services.reconciliation import accounts, credit, history, limits, payments, transitions, waiting
 from billing.services.reconciliation.check import START, Check, Finding
 
 __all__ = ["CHECKS", "Check", "Finding", "run"]
 
-CHECKS: Final = (*history.CHECKS, *accounts.CHECKS, *payments.CHECKS, *credit.CHECKS, *waiting.CHECKS)
+CHECKS: Final = (
+    *history.CHECKS,
+    *accounts.CHECKS,
+    *limits.CHECKS,
+    *payments.CHECKS,
+    *credit.CHECKS,
+    *transitions.CHECKS,
+    *waiting.CHECKS,
+)
 
 
 def run(checks: tuple[Check, ...] = CHECKS, *, everything: bool = True, examples: int = 5) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""What the rows that change say against each other: balances, holds, charges, grants, limits."""
+"""What the rows that change say against each other: balances, holds, charges, grants."""
 
 from typing import Final
 
@@ -92,20 +92,39 @@ CHECKS: Final = (
          WHERE c.refunded <> coalesce(t.total, 0)""",
     ),
     Check(
-        name="spending_counted",
-        promise="What counts against this month's spending limit is what was accepted in it, less what came back.",
-        remedy=_RECOUNT,
+        name="grants_of_own_account",
+        promise="Grants belong to the account whose transaction brought them, and only its own transactions used them.",
+        remedy="One account spent what another one has: put the row right and correct both by adjustments.",
         long=True,
         sql="""
-        SELECT b.account_id::text
-          FROM (SELECT date_trunc('month', ledger_now() AT TIME ZONE 'UTC') AS month) now
-          JOIN ledger_balance b ON b.spend_month = now.month::date
-          LEFT JOIN LATERAL (
-               SELECT sum(CASE WHEN status = 'authorized' THEN amount ELSE cost - refunded END) AS total
-                 FROM ledger_charge
-                WHERE account_id = b.account_id AND unit = b.unit
-                  AND authorized_at >= now.month AT TIME ZONE 'UTC') c ON true
-         WHERE b.spend_accepted + ledger_unfolded(b.account_id) <> coalesce(c.total, 0)""",
+        SELECT g.id::text FROM ledger_grant g LEFT JOIN ledger_transaction t ON t.id = g.transaction_id
+         WHERE (g.account_id, g.unit) IS DISTINCT FROM (t.account_id, t.unit)
+         UNION ALL
+        SELECT u.transaction_id::text FROM ledger_grantuse u
+          JOIN ledger_grant g ON g.id = u.grant_id LEFT JOIN ledger_transaction t ON t.id = u.transaction_id
+         WHERE (g.account_id, g.unit) IS DISTINCT FROM (t.account_id, t.unit)""",
+    ),
+    Check(
+        name="paid_credits_good_as_agreed",
+        promise="Where a paid top-up sets the clock, bought credits lapse when the last one that stayed paid says.",
+        remedy="billing.services.validity.follow sets the account's expiry by its payments again.",
+        long=True,
+        sql="""
+        WITH paid AS (
+            SELECT DISTINCT ON (p.account_id) p.account_id, t.details ->> 'good_until' AS good_until
+              FROM billing_payment p
+              JOIN accounts_billingaccount a ON a.id = p.account_id
+              JOIN catalog_profile f ON f.slug = a.profile AND jsonb_typeof(f.settings -> 'validity') = 'object'
+              LEFT JOIN ledger_transaction t ON t.id = p.transaction_id
+             WHERE p.status = 'succeeded' AND p.cash_minor + p.tax_minor > coalesce((
+                   SELECT sum(r.cash_minor) FROM billing_reversal r
+                    WHERE r.payment_id = p.id AND (r.kind = 'refund' AND r.status NOT IN ('failed', 'canceled')
+                                                   OR r.kind = 'dispute' AND r.status = 'lost')), 0)
+             ORDER BY p.account_id, p.finished_at DESC, p.id DESC
+        )
+        SELECT g.id::text FROM paid JOIN ledger_grant g ON g.account_id = paid.account_id
+         WHERE g.source = 'topup' AND NOT g.is_spent AND coalesce(g.expires_at > ledger_now(), true)
+           AND paid.good_until IS NOT NULL AND g.expires_at IS DISTINCT FROM paid.good_until::timestamptz""",
     ),
     Check(
         name="no_strays",
@@ -116,6 +135,19 @@ CHECKS: Final = (
         SELECT c.id::text FROM ledger_charge c LEFT JOIN ledger_balance b USING (account_id) WHERE b.account_id IS NULL
         UNION ALL SELECT t.id::text FROM ledger_transaction t LEFT JOIN ledger_balance b USING (account_id)
          WHERE b.account_id IS NULL""",
+    ),
+    Check(
+        name="answers_kept",
+        promise="Where an Idempotency-Key was answered with a charge, that charge is there, and once.",
+        remedy="The answer was given and its effect is gone: bring the charge back from a backup.",
+        long=True,
+        sql="""
+        SELECT r.owner::text || ' ' || r.key FROM ledger_idempotencyrecord r
+         WHERE r.result ->> 'code' IN ('authorized', 'settled', 'voided') AND r.result ->> 'id' IS NOT NULL
+           AND NOT EXISTS (SELECT 1 FROM ledger_charge c WHERE c.id = (r.result ->> 'id')::uuid)
+         UNION ALL
+        SELECT min(r.owner::text || ' ' || r.key) FROM ledger_idempotencyrecord r
+         WHERE r.result ->> 'code' = 'authorized' GROUP BY r.result ->> 'id' HAVING count(*) > 1""",
     ),
     Check(
         name="usage_days_match",

@@ -52,7 +52,13 @@ CHECKS: Final = (
         SELECT p.id::text FROM billing_subscriptionperiod p
           JOIN billing_subscription s ON s.id = p.subscription_id
           LEFT JOIN ledger_transaction t ON t.key = 'plan:' || replace(s.id::text, '-', '') || ':' || p.number
-         WHERE coalesce(t.amount, 0) <> p.credits OR t.account_id <> s.account_id""",
+         WHERE coalesce(t.amount, 0) <> p.credits OR t.account_id <> s.account_id OR t.kind <> 'plan_grant'
+         UNION ALL
+        SELECT t.id::text FROM ledger_transaction t
+         WHERE t.kind = 'plan_grant' AND t.key ~ '^plan:[0-9a-f]{32}:[0-9]+'
+           AND NOT EXISTS (SELECT 1 FROM billing_subscriptionperiod p
+                            WHERE replace(p.subscription_id::text, '-', '') = split_part(t.key, ':', 2)
+                              AND p.number::text = split_part(t.key, ':', 3))""",
         long=True,
     ),
     Check(

@@ -15,6 +15,16 @@ CHECKS: Final = (
             OR (t.id IS NOT NULL AND (t.account_id <> p.account_id OR t.amount <> p.credits OR t.unit <> p.unit))""",
     ),
     Check(
+        name="topups_paid",
+        promise="No credits stand in the history as bought without the payment that bought them.",
+        remedy="Look for the payment at Stripe by the reference; if there is none, take the credits back by adjustment.",
+        long=True,
+        sql="""
+        SELECT t.id::text FROM ledger_transaction t
+         WHERE t.kind IN ('topup', 'auto_recharge') AND t.key LIKE 'topup:pay\\_%%'
+           AND NOT EXISTS (SELECT 1 FROM billing_payment p WHERE p.transaction_id = t.id)""",
+    ),
+    Check(
         name="payments_of_own_customer",
         promise="No payment was made by the Stripe customer of another account than it credits.",
         remedy="Compare the customer at Stripe with the account; refund what a wrong card paid.",
@@ -31,6 +41,26 @@ CHECKS: Final = (
         SELECT p.id::text FROM billing_payment p JOIN billing_reversal r ON r.payment_id = p.id
          WHERE r.kind = 'refund' AND r.status NOT IN ('failed', 'canceled') OR r.kind = 'dispute' AND r.status = 'lost'
          GROUP BY p.id HAVING sum(r.cash_minor) > p.cash_minor + p.tax_minor""",
+    ),
+    Check(
+        name="refunds_unspent_only",
+        promise="A refund took credits from its own purchase alone: what was unspent, and no more than its money bought.",
+        remedy="Look at the reversal's transaction in the admin; give back by adjustment what was taken too much.",
+        long=True,
+        sql="""
+        SELECT r.id::text FROM billing_reversal r
+          JOIN billing_payment p ON p.id = r.payment_id
+          JOIN ledger_transaction t ON t.id = r.transaction_id
+          LEFT JOIN LATERAL (
+               SELECT sum(u.amount) AS taken, bool_and(g.transaction_id = p.transaction_id) AS own
+                 FROM ledger_grantuse u JOIN ledger_grant g ON g.id = u.grant_id WHERE u.transaction_id = t.id) used ON true
+         WHERE r.kind = 'refund' AND (used.own IS NOT TRUE OR used.taken <> -t.amount)
+         UNION ALL
+        SELECT p.id::text FROM billing_payment p
+          JOIN billing_reversal r ON r.payment_id = p.id AND r.transaction_id IS NOT NULL AND r.restored_id IS NULL
+         GROUP BY p.id
+        HAVING sum(r.withdrawn) > ceil(p.credits::numeric * least(sum(r.cash_minor), p.cash_minor + p.tax_minor)
+                                       / (p.cash_minor + p.tax_minor))""",
     ),
     Check(
         name="clawbacks_match",

@@ -62,8 +62,9 @@ def ask(asked: str, *, everything: bool) -> ReconciliationRun:
 
 
 def record(asked: str, *, everything: bool) -> ReconciliationRun:
-    """Look now, and keep what was found."""
-    return _carry_out(ask(asked, everything=everything))
+    """Look now, and keep what was found. The look is this one's own from its first moment: no other worker takes it."""
+    own = ReconciliationRun.objects.create(asked=asked, everything=everything, started_at=now())
+    return _carry_out(own)
 
 
 def run_waiting() -> int:
@@ -88,15 +89,17 @@ def _claim() -> ReconciliationRun | None:
     )
     first = waiting.order_by("requested_at").first()
     if first is not None:
-        ReconciliationRun.objects.filter(pk=first.pk).update(started_at=now())
+        first.started_at = now()
+        first.save(update_fields=["started_at"])
     return first
 
 
 def _carry_out(asked: ReconciliationRun) -> ReconciliationRun:
-    asked.started_at = now()
+    """Look for a run that was claimed; where another worker has taken it over meanwhile, what that one finds is kept."""
     findings = look(everything=asked.everything)
     asked.findings = [asdict(finding) for finding in findings]
     asked.breaches = sum(finding.breaches for finding in findings)
     asked.finished_at = now()
-    asked.save(update_fields=["started_at", "finished_at", "findings", "breaches"])
+    mine = ReconciliationRun.objects.filter(pk=asked.pk, started_at=asked.started_at, finished_at=None)
+    mine.update(finished_at=asked.finished_at, findings=asked.findings, breaches=asked.breaches)
     return asked

@@ -19,8 +19,8 @@ CHECKS: Final = (
         promise="No payment attempt stays unknown for more than an hour.",
         remedy=_WORKER + " Does Stripe answer? sweep-payments asks for such attempts each minute.",
         sql="""
-        SELECT id::text FROM billing_payment WHERE status IN ('submitted', 'unknown') AND route = 'off_session'
-           AND created_at < ledger_now() - interval '1 hour'""",
+        SELECT id::text FROM billing_payment WHERE (status = 'unknown' OR status = 'submitted' AND route <> 'checkout')
+           AND coalesce(submitted_at, created_at) < ledger_now() - interval '1 hour'""",
     ),
     Check(
         name="outbox_sent",

@@ -233,3 +233,40 @@ def test_a_look_whose_worker_died_is_done_again(busy: uuid.UUID) -> None:
     asked = runs.ask("schedule", everything=False)
     ReconciliationRun.objects.filter(pk=asked.pk).update(started_at=now() - timedelta(hours=3))
     assert runs.run_waiting() == 1
+
+
+def test_a_look_that_is_under_way_is_no_other_worker_s(
+    busy: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others: list[int] = []
+
+    def look_while_another_worker_is_free(*, everything: bool) -> list[reconciliation.Finding]:
+        others.append(runs.run_waiting())
+        return []
+
+    monkeypatch.setattr(runs, "look", look_while_another_worker_is_free)
+    runs.record("schedule", everything=True)
+    asked = runs.ask("staff", everything=True)
+    assert runs.run_waiting() == 1
+    assert others == [0, 0]
+    asked.refresh_from_db()
+    assert asked.finished_at is not None
+
+
+def test_what_a_worker_finds_that_was_taken_for_dead_does_not_replace_the_other_s(
+    busy: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    look = runs.look
+    taken_over: list[bool] = []
+
+    def look_very_long(*, everything: bool) -> list[reconciliation.Finding]:
+        if not taken_over:
+            taken_over.append(True)
+            ReconciliationRun.objects.update(started_at=now() - timedelta(hours=3))
+            assert runs.run_waiting() == 1
+            tamper("UPDATE ledger_balance SET held = held + 1")
+        return look(everything=everything)
+
+    monkeypatch.setattr(runs, "look", look_very_long)
+    runs.record("schedule", everything=True)
+    assert ReconciliationRun.objects.get().breaches == 0

@@ -42,6 +42,7 @@ def broken() -> set[str]:
         ("invoices_numbered", "UPDATE billing_invoicecounter SET last = 3"),
         ("periods_granted", "UPDATE billing_subscriptionperiod SET credits = credits + 1"),
         ("periods_granted", "UPDATE ledger_transaction SET key = NULL WHERE kind = 'plan_grant'"),
+        ("periods_granted", "DELETE FROM billing_subscriptionperiod"),
         ("plans_agree", "UPDATE accounts_billingaccount SET plan = 'business' WHERE plan = 'pro'"),
         ("periods_renewed", "UPDATE billing_subscription SET period_ends_at = '2027-02-28T00:00Z'"),
     ],

@@ -108,6 +108,20 @@ def test_a_refund_that_fails_later_gives_the_credits_back(
     assert credits(account) == 300
 
 
+def test_news_of_an_earlier_standing_that_come_late_change_nothing(
+    account: BillingAccount, payments_at: Simulator
+) -> None:
+    payment = bought(account, payments_at, REFUND_FAILS_LATER)
+    refund_id = refund(payments_at, payment)
+    payments_at.wait_idle()
+    failed = gateway().refund_state(refund_id)
+    assert failed.status == "failed"
+    for status in ("failed", "pending", "succeeded"):
+        row = reversals.take_over(Reversal.Kind.REFUND, replace(failed, status=status))
+        assert row is not None
+        assert (row.status, credits(account)) == ("failed", 300)
+
+
 def test_a_dispute_takes_nothing_until_it_is_lost_then_leaves_a_debt(
     account: BillingAccount, payments_at: Simulator, post: Post, events: Events
 ) -> None:
