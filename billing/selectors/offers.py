@@ -83,6 +83,17 @@ class Agreed:
         found = (offer.discount(moment, unit) for offer in self.offers)
         return tuple(discount for discount in found if discount is not None)
 
+    def changes(self) -> set[datetime]:
+        """The moments at which something else may apply: what starts or ends then, and months that were counted."""
+        agreements = (*(offer.row for offer in self.offers), *self.locks)
+        ends = (row.last_moment() for row in agreements)
+        months = (month for offer in self.offers for month in offer.counted)
+        return {
+            *(row.starts_at for row in agreements),
+            *(last for last in ends if last is not None),
+            *(datetime(month.year, month.month, month.day, tzinfo=UTC) for month in months),
+        }
+
 
 NOTHING: Final = Agreed()
 
@@ -134,10 +145,15 @@ def terms_of(account_id: uuid.UUID | None, profile: str, mode: str, moment: date
 
 def of(account_id: uuid.UUID) -> Agreed:
     """Everything agreed with an account."""
+    return by_account().get(account_id, NOTHING)
+
+
+def by_account() -> Mapping[uuid.UUID, Agreed]:
+    """Everything agreed with anybody."""
     found = _current
     if found is None or (found.token != snapshot.current().token and not snapshot.in_event_loop()):
         found = refresh()
-    return found.agreed.get(account_id, NOTHING)
+    return found.agreed
 
 
 def refresh() -> _Snapshot:

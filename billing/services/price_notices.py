@@ -18,6 +18,7 @@ from billing.models import PriceAnnouncement, PriceNotice
 from billing.nudges import nudge
 from billing.services import price_impact
 from billing.services.price_impact import Impact, Tally
+from billing.services.repricing import Repricing
 from catalog.models import PriceBook
 
 log = logging.getLogger(__name__)
@@ -46,18 +47,22 @@ def withdrawn(book: PriceBook) -> bool:
 def tell_all() -> int:
     """Go on with every announcement that is not through; returns how many accounts were told something."""
     told = 0
-    for book_id in list(PriceAnnouncement.objects.filter(done_at=None).values_list("pk", flat=True)):
+    for row in PriceAnnouncement.objects.filter(done_at=None).select_related("book__price_list"):
         try:
-            while (more := _tell_some(book_id)) is not None:
+            pricing = None if row.ended_at is not None else Repricing(row.book, row.created_at)
+            while (more := _tell_some(row.pk, pricing)) is not None:
                 told += more
         except Exception:
-            log.exception("the price change of %s could not be told; the next sweep goes on", book_id)
+            log.exception("the price change of %s could not be told; the next sweep goes on", row.pk)
     return told
 
 
 @transaction.atomic
-def _tell_some(book_id: uuid.UUID) -> int | None:
-    """One batch of accounts; None when there is nothing left, or another process is at it."""
+def _tell_some(book_id: uuid.UUID, pricing: Repricing | None) -> int | None:
+    """One batch of accounts; None when there is nothing left, or another process is at it.
+
+    ``pricing`` serves all batches of a version that comes; None: of one that was withdrawn.
+    """
     row = (
         PriceAnnouncement.objects.select_for_update(skip_locked=True).filter(pk=book_id, done_at=None).first()
     )
@@ -68,7 +73,8 @@ def _tell_some(book_id: uuid.UUID) -> int | None:
         row.done_at = now()
         row.save(update_fields=["done_at"])
         return None
-    told = _tell_end(row, accounts) if row.ended_at is not None else _tell_change(row, accounts)
+    comes = pricing if row.ended_at is None else None
+    told = _tell_end(row, accounts) if comes is None else _tell_change(row, accounts, comes)
     row.last_account = accounts[-1].pk
     row.save(update_fields=["last_account"])
     return told
@@ -84,10 +90,8 @@ def _next_accounts(row: PriceAnnouncement) -> list[BillingAccount]:
     return list(accounts.filter(status="active").order_by("pk")[:BATCH])
 
 
-def _tell_change(row: PriceAnnouncement, accounts: list[BillingAccount]) -> int:
-    impact = price_impact.preview(
-        row.book, until=row.created_at, accounts=[account.pk for account in accounts]
-    )
+def _tell_change(row: PriceAnnouncement, accounts: list[BillingAccount], pricing: Repricing) -> int:
+    impact = price_impact.measured(pricing, accounts=[account.pk for account in accounts])
     affected = 0
     for account in accounts:
         tally = impact.accounts.get(account.pk)

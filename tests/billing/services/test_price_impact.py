@@ -8,10 +8,12 @@ import pytest
 from django.utils.timezone import now
 
 from billing.ledger.models import Charge
+from billing.models import Offer, PriceLock
 from billing.services import price_impact
 from catalog import snapshot, versions
 from catalog.models import Plan, Price, PriceBook, PriceList
 from catalog.pricing import engine
+from config.ids import parse_id
 from tests.billing.api.conftest import Api, Payer, ann, bob, catalog, eva, images, studio
 from tests.billing.api.working import authorize, hold
 
@@ -75,6 +77,70 @@ def test_a_cost_the_service_gave_is_kept(eva: Payer, studio: Api) -> None:
     impact = price_impact.preview(draft("images", seedream_4_5="0.4"))
     assert (impact.total.before, impact.total.after) == (30_000, 30_000)
     assert impact.kept.charges == 1
+
+
+def test_what_was_given_back_of_a_charge_is_given_back_of_its_other_price(eva: Payer, studio: Api) -> None:
+    held = hold(studio, eva, parameters={"count": 3})
+    studio.post(f"/v1/charges/{held['id']}/settle", {"outputs": {"count": 3}})
+    studio.post(f"/v1/charges/{held['id']}/refund", {"amount": "0.04", "reason": "One was blurred"})
+    same = price_impact.preview(draft("images")).total
+    assert (same.charges, same.before, same.after) == (1, 80_000, 80_000)
+    Price.objects.filter(book__status="draft", model__slug=MODEL).update(amount=Decimal("0.05"))
+    dearer = price_impact.preview(PriceBook.objects.get(status="draft"))
+    assert (dearer.total.before, dearer.total.after) == (80_000, 100_000)
+
+
+def test_what_was_never_collected_is_no_difference(eva: Payer, studio: Api) -> None:
+    held = hold(studio, eva)
+    studio.post(f"/v1/charges/{held['id']}/settle", {"outputs": {"count": 2}})
+    Charge.objects.update(cost=60_000, uncollected=20_000)
+    same = price_impact.preview(draft("images")).total
+    assert (same.before, same.after) == (60_000, 60_000)
+
+
+def keep(payer: Payer, **when: Any) -> None:
+    """The account keeps the version in force for a time."""
+    book = PriceBook.objects.get(price_list__profile=payer.account.profile, status="published")
+    PriceLock.objects.create(account=payer.account, book=book, reason="Agreed", **when)
+
+
+def spread(payer: Payer, studio: Api, *days_ago: int) -> None:
+    """A charge for a static ad on each of these days."""
+    for days in days_ago:
+        charge = authorize(studio, payer)["id"]
+        moment = now() - timedelta(days=days)
+        Charge.objects.filter(pk=parse_id("ch", charge)).update(authorized_at=moment, finished_at=moment)
+
+
+def test_a_lock_keeps_the_days_it_holds_in(ann: Payer, studio: Api) -> None:
+    spread(ann, studio, 29, 15, 1)
+    keep(ann, starts_at=now(), ends_at=now() + timedelta(days=10))
+    impact = price_impact.preview(draft("ads", static="6"))
+    assert (impact.total.before, impact.total.after) == (15_000_000, 17_000_000)
+    assert (impact.kept.charges, impact.affected()) == (1, 1)
+
+
+def test_a_lock_that_ends_before_the_version_comes_keeps_nothing(ann: Payer, studio: Api) -> None:
+    spread(ann, studio, 29, 1)
+    keep(ann, starts_at=now() - timedelta(days=9), ends_at=now() + timedelta(days=20))
+    book = versions.publish(draft("ads", static="6"), effective_at=now() + timedelta(days=20, minutes=1))
+    assert price_impact.preview(book).total.difference == 2_000_000
+
+
+def test_a_lock_that_begins_later_keeps_the_days_from_then_on(ann: Payer, studio: Api) -> None:
+    spread(ann, studio, 29, 15, 1)
+    keep(ann, starts_at=now() + timedelta(days=10), ends_at=now() + timedelta(days=300))
+    assert price_impact.preview(draft("ads", static="6")).total.difference == 1_000_000
+
+
+def test_an_offer_counts_from_the_day_it_begins(ann: Payer, studio: Api) -> None:
+    spread(ann, studio, 29, 15, 1)
+    Offer.objects.create(
+        account=ann.account, name="Half", unit="credit", tiers=[{"above": 0, "percent": "50"}], reason="Agreed",
+        starts_at=now() + timedelta(days=20),
+    )  # fmt: skip
+    impact = price_impact.preview(draft("ads", static="6"))
+    assert (impact.total.before, impact.total.after) == (15_000_000, 15_000_000)
 
 
 def test_what_the_draft_no_longer_prices_is_named(ann: Payer, studio: Api) -> None:

@@ -12,7 +12,8 @@ from accounts.models import Membership, User
 from billing import outbox
 from billing.models import PriceAnnouncement, PriceNotice
 from billing.selectors import price_notices as read
-from billing.services import price_notices
+from billing.services import price_notices, repricing
+from billing.services.repricing import Repricing
 from catalog import versions
 from catalog.models import PriceBook
 from tests.billing.api.conftest import Api, Payer, ann, bob, catalog, studio
@@ -80,11 +81,24 @@ def test_telling_goes_on_where_it_stopped(
     authorize(studio, bob)
     monkeypatch.setattr(price_notices, "BATCH", 1)
     price_notices.announce(dearer, by="")
-    assert price_notices._tell_some(dearer.pk) == 1
+    assert price_notices._tell_some(dearer.pk, Repricing(dearer, now())) == 1
     assert PriceAnnouncement.objects.get().last_account == min(ann.account.pk, bob.account.pk)
     assert told() == 1
     assert PriceAnnouncement.objects.get().done_at is not None
     assert PriceNotice.objects.count() == 2
+
+
+def test_a_version_is_compiled_once_for_all_who_are_told(
+    dearer: PriceBook, ann: Payer, bob: Payer, studio: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authorize(studio, bob)
+    monkeypatch.setattr(price_notices, "BATCH", 1)
+    compiled: list[object] = []
+    real = repricing.pure_book
+    monkeypatch.setattr(repricing, "pure_book", lambda *of: compiled.append(of) or real(*of))
+    price_notices.announce(dearer, by="")
+    assert told() == 2
+    assert len(compiled) == 1
 
 
 def test_a_withdrawn_version_is_taken_back_from_those_who_were_told(dearer: PriceBook, ann: Payer) -> None:
