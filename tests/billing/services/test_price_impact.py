@@ -13,7 +13,6 @@ from billing.services import price_impact
 from catalog import snapshot, versions
 from catalog.models import Plan, Price, PriceBook, PriceList
 from catalog.pricing import engine
-from config.ids import parse_id
 from tests.billing.api.conftest import Api, Payer, ann, bob, catalog, eva, images, studio
 from tests.billing.api.working import authorize, hold
 
@@ -107,9 +106,11 @@ def keep(payer: Payer, **when: Any) -> None:
 def spread(payer: Payer, studio: Api, *days_ago: int) -> None:
     """A charge for a static ad on each of these days."""
     for days in days_ago:
-        charge = authorize(studio, payer)["id"]
+        authorize(studio, payer)
         moment = now() - timedelta(days=days)
-        Charge.objects.filter(pk=parse_id("ch", charge)).update(authorized_at=moment, finished_at=moment)
+        Charge.objects.filter(pk=Charge.objects.latest("id").pk).update(
+            authorized_at=moment, finished_at=moment
+        )
 
 
 def test_a_lock_keeps_the_days_it_holds_in(ann: Payer, studio: Api) -> None:

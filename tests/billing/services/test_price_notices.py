@@ -16,6 +16,8 @@ from billing.services import price_notices, repricing
 from billing.services.repricing import Repricing
 from catalog import versions
 from catalog.models import PriceBook
+from catalog.store import pure_book
+from catalog.terms import Terms
 from tests.billing.api.conftest import Api, Payer, ann, bob, catalog, studio
 from tests.billing.api.working import authorize
 from tests.billing.services.test_price_impact import draft
@@ -93,9 +95,13 @@ def test_a_version_is_compiled_once_for_all_who_are_told(
 ) -> None:
     authorize(studio, bob)
     monkeypatch.setattr(price_notices, "BATCH", 1)
-    compiled: list[object] = []
-    real = repricing.pure_book
-    monkeypatch.setattr(repricing, "pure_book", lambda *of: compiled.append(of) or real(*of))
+    compiled: list[PriceBook] = []
+
+    def watched(book: PriceBook, terms: Terms) -> object:
+        compiled.append(book)
+        return pure_book(book, terms)
+
+    monkeypatch.setattr(repricing, "pure_book", watched)
     price_notices.announce(dearer, by="")
     assert told() == 2
     assert len(compiled) == 1
