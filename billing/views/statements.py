@@ -17,6 +17,7 @@ from billing.ledger import clock
 from billing.models import Statement
 from billing.selectors import as_of
 from billing.selectors import statements as read
+from billing.selectors.usage_page import shown_name
 from billing.services import signing
 from billing.streaming import csv_download, pdf_download
 
@@ -75,7 +76,10 @@ def balance_changes(request: HttpRequest) -> HttpResponse:
             return render(request, "billing/balance_changes.html", context, status=422)
         since, until = form.cleaned_data["since"], form.cleaned_data["until"]
     context["values"] = {"since": _typed(since), "until": _typed(until)}
-    context["changes"] = as_of.changes(account.pk, since, until)
+    context["changes"] = changes = as_of.changes(account.pk, since, until)
+    context["sums"] = [
+        (total, total.model and shown_name(account, "model", total.model)) for total in changes.sums
+    ]
     return render(request, "billing/balance_changes.html", context)
 
 

@@ -218,6 +218,7 @@ def test_the_difference_between_two_moments_is_explained(told: BillingAccount, b
     assert page.context["changes"].opening.balance == 50 * CREDIT
     assert page.context["changes"].count == 3
     assert "Largest movements" in text
+    assert "<td>Static</td>" in text, "models by the name they have on every other page"
 
 
 @pytest.mark.parametrize(
