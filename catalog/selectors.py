@@ -293,11 +293,13 @@ def _phase(book: PriceBook, phase: Phase) -> Document:
         shown["price"] = None if price is None else decimal_to_text(price)
         shown["per"] = phase.rate.per
         shown["range"] = None if low is None and high is None else _range(low or price, high or price)
+        shown["approximate"] = phase.rate.approximate
     elif phase.uses is not None:
         quote = estimate(book, phase.uses.model, phase.uses.operation, phase.uses.parameters)
         shown["price"] = micros_to_text(quote.micros)
         shown["per"] = "request"
         shown["range"] = quote.range_json()
+        shown["approximate"] = quote.approximate
         shown["uses"] = {"model": phase.uses.model, "operation": phase.uses.operation}
     return shown
 

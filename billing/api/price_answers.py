@@ -64,10 +64,28 @@ class Estimate(Answer):
     price_book: BookVersion
 
 
+class PhasePrice(BaseModel):
+    """A part of a pipeline: its own price, and in ``estimate`` what it is expected to cost in this pipeline.
+
+    ``uses``: it is another model's operation. With ``only_reported`` it is kept in reserve and charged where it was used.
+    """
+
+    id: str
+    name: str
+    price: Amount | None
+    per: str
+    range: Range | None
+    approximate: bool
+    estimate: Amount | None
+    only_reported: bool
+    uses: dict[str, str] | None = None
+
+
 class OperationPrice(BaseModel):
     """``price`` for each ``per``, null where it depends on the request; ``requires``: a plan.
 
     Where an offer of the account changes it, ``list_price`` is everybody's and ``offers`` names what was agreed.
+    ``phases``: it is a pipeline, whose price is the sum of them (before offers).
     """
 
     model_config = ConfigDict(extra="allow")
@@ -84,6 +102,7 @@ class OperationPrice(BaseModel):
     unit: Unit
     list_price: str = ""
     offers: list[str] = []
+    phases: list[PhasePrice] = []
 
 
 class ModelPrices(BaseModel):

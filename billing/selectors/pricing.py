@@ -40,6 +40,21 @@ class Cell:
     options: tuple["Option", ...]
     list_micros: int | None = None
     monthly: str = ""
+    phases: tuple["Phase", ...] = ()
+    less: str = ""
+    """The offers that take a share off the sum of the phases, by name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """One part of a pipeline and what it is expected to cost in it; a reserve is charged only where it is used."""
+
+    name: str
+    micros: int | None
+    low: int | None
+    high: int | None
+    approximate: bool
+    is_reserve: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +251,20 @@ def _cell(offer: Document) -> Cell:
         options=tuple(_option(option) for option in offer["modifiers"]),
         list_micros=_micros(offer.get("list_price")),
         monthly=(offer["monthly_limit"] or {}).get("text", ""),
+        phases=tuple(_phase(phase) for phase in offer.get("phases", ())),
+        less=", ".join(offer.get("offers", ())) if offer.get("phases") else "",
+    )
+
+
+def _phase(phase: Document) -> Phase:
+    bounds = phase["range"] or {}
+    return Phase(
+        name=phase["name"],
+        micros=_micros(phase["estimate"]),
+        low=_micros(bounds.get("low")),
+        high=_micros(bounds.get("high")),
+        approximate=phase["approximate"],
+        is_reserve=phase["only_reported"],
     )
 
 

@@ -42,6 +42,25 @@ def test_a_key_narrows_the_list_to_its_account(eva: Payer, anyone: Api) -> None:
     assert anyone.get("/v1/pricing").body["profile"] == "ads"
 
 
+def test_a_pipeline_lists_its_phases_and_is_their_sum(sites: None, anyone: Api) -> None:
+    models = anyone.get("/v1/pricing?profile=sites").body["models"]
+    (whole,) = (
+        o for m in models if m["id"] == "site" for o in m["operations"] if o["operation"] == "generate"
+    )
+    told = {
+        phase["id"]: (phase["estimate"], phase["range"], phase["only_reported"]) for phase in whole["phases"]
+    }
+    assert told == {
+        "hero-image": ("60", {"low": "20", "high": "60"}, False),
+        "motion-video": ("256", None, False),
+        "html-assembly": ("8", None, False),
+        "frame-extraction": ("0", None, False),
+        "further-images": ("276", {"low": "116", "high": "276"}, True),
+    }
+    assert sum(int(estimate) for estimate, _, _ in told.values()) == int(whole["price"]) == 600
+    assert whole["range"] == {"low": "400", "high": "600"}
+
+
 def test_a_plan_sees_what_it_may_use(toon: None) -> None:
     free = payer("Free", "toon", mode="subscription", plan="free").api.get("/v1/pricing").body
     metered = payer("Metered", "toon", mode="metered").api.get("/v1/pricing").body

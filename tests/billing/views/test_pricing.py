@@ -74,6 +74,13 @@ def test_free_things_are_shown_as_free_and_gates_named(profile: type[Visit]) -> 
     assert "Pro+" in said
 
 
+def test_a_pipeline_shows_the_phases_it_is_the_sum_of(profile: type[Visit]) -> None:
+    said = profile.of("sites")
+    phases = "Hero image HD ≈ approximately 20–60Motion video, 8 s 1080p 256HTML assembly ≈ approximately 8"
+    reserve = "Frame extraction FreeFurther images and second tries, only where used ≈ approximately 116–276"
+    assert re.search(rf"400–600 credits[^≈]*{phases}{reserve}", said), said
+
+
 @pytest.mark.parametrize(
     ("query", "there", "missing"), [("?q=resize", "Resize", "Crop"), ("?operation=crop", "Crop", "Resize")]
 )
