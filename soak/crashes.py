@@ -15,12 +15,12 @@ from django.db import Error, connection
 
 from billing.ledger.models import Charge, Transaction
 from config.embedded.postgres import Cluster
-from config.embedded.procs import dies_with_parent
 from config.ids import new_id
 from soak import books, making
-from soak.crew import FORK, Crew, settle_in
+from soak.crew import Crew, settle_in
 from soak.intents import OWNER
-from soak.storm import Told
+from soak.nursery import PROCESSES
+from soak.told import Progress, Told, go_on
 from soak.world import Database, World
 
 WRITERS: Final = 3
@@ -36,7 +36,7 @@ def run(
     world: World,
     crashes: int,
     seed: int,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = go_on,
     *,
     losing: bool = False,
 ) -> Told:
@@ -48,16 +48,19 @@ def run(
     with Crew(database, 1) as crew:
         accounts = [crew.ask(0, making.account, 100_000) for _ in range(WRITERS)]
     writers = [Writer(database, account) for account in accounts]
-    for number in range(crashes):
+    done = 0
+    while done < crashes:
         time.sleep(chance.uniform(*UNDER_LOAD))
         kill_server(world.cluster)
         world.cluster.start()
-        progress(number + 1)
+        done += 1
+        if not progress(done):
+            break
     told = {writer.account: writer.stop() for writer in writers}
     with Crew(database, 1) as crew:
         breaches = crew.ask(0, judge, told)
     remark = f"{sum(map(len, told.values())):,} operations acknowledged"
-    return Told(crashes, breaches, time.monotonic() - begun, remark)
+    return Told(done, breaches, time.monotonic() - begun, remark)
 
 
 class Writer:
@@ -65,9 +68,9 @@ class Writer:
 
     def __init__(self, database: Database, account: uuid.UUID) -> None:
         self.account = account
-        self.pipe, theirs = FORK.Pipe()
-        arguments = (database, dies_with_parent(signal.SIGKILL), account, theirs)
-        self.process = FORK.Process(target=_write, args=arguments, daemon=True)
+        self.pipe, theirs = PROCESSES.Pipe()
+        arguments = (database, account, theirs)
+        self.process = PROCESSES.Process(target=_write, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
 
@@ -79,8 +82,8 @@ class Writer:
         return acknowledged
 
 
-def _write(database: Database, die_too: Callable[[], None], account: uuid.UUID, pipe: Connection) -> None:
-    settle_in(database, die_too)
+def _write(database: Database, account: uuid.UUID, pipe: Connection) -> None:
+    settle_in(database)
     acknowledged = []
     while not pipe.poll():
         intent = new_id()

@@ -5,7 +5,7 @@ A round of a race then costs two messages instead of a start; the barrier lets a
 
 import contextlib
 import logging
-import multiprocessing
+import os
 import signal
 import traceback
 from collections.abc import Callable, Sequence
@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from config.embedded.procs import dies_with_parent
+from soak.nursery import PROCESSES, open_nursery
 
 if TYPE_CHECKING:
     from soak.world import Database
 
-FORK = multiprocessing.get_context("fork")
 PATIENCE = 120.0
 Work = Callable[..., Any]
 
@@ -38,9 +38,9 @@ class Member:
     def __init__(
         self, number: int, database: "Database", before: Work | None, barriers: dict[int, Barrier]
     ) -> None:
-        self.pipe, theirs = FORK.Pipe()
-        arguments = (number, database, before, barriers, theirs, dies_with_parent(signal.SIGKILL))
-        self.process = FORK.Process(target=_serve, args=arguments, daemon=True)
+        self.pipe, theirs = PROCESSES.Pipe()
+        arguments = (number, database, before, barriers, theirs)
+        self.process = PROCESSES.Process(target=_serve, args=arguments, daemon=True)
         self.process.start()
         theirs.close()
 
@@ -68,8 +68,9 @@ class Crew:
     """``size`` processes on one database. ``before`` runs first in each, to drop a guard in a control."""
 
     def __init__(self, database: "Database", size: int, *, before: Work | None = None) -> None:
-        barriers = {count: FORK.Barrier(count) for count in range(2, size + 1)}
-        self.members = [Member(number, database, before, barriers) for number in range(size)]
+        open_nursery()
+        self.barriers = {count: PROCESSES.Barrier(count) for count in range(2, size + 1)}
+        self.members = [Member(number, database, before, self.barriers) for number in range(size)]
 
     def ask(self, number: int, work: Work, *arguments: Any) -> Any:
         """Have one member do something."""
@@ -125,10 +126,10 @@ def together(parties: int) -> None:
         Me.barriers[parties].wait(PATIENCE)
 
 
-def settle_in(database: "Database", die_too: Callable[[], None]) -> None:
+def settle_in(database: "Database") -> None:
     """What a forked process does first: its own database, no signals of the terminal's, no life after its parent's."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_too()
+    dies_with_parent(signal.SIGKILL, os.getppid())()
     logging.disable(logging.CRITICAL)
     database.adopt()
 
@@ -139,9 +140,8 @@ def _serve(
     before: Work | None,
     barriers: dict[int, Barrier],
     pipe: Connection,
-    die_too: Callable[[], None],
 ) -> None:
-    settle_in(database, die_too)
+    settle_in(database)
     Me.number, Me.barriers = number, barriers
     if before is not None:
         before()

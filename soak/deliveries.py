@@ -4,7 +4,7 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Final
 
@@ -22,20 +22,19 @@ from billing.webhooks import endpoint
 from catalog.pricing.units import Amount
 from soak import books, simulator
 from soak.crew import Crew
-from soak.storm import Told
+from soak.told import Progress, Told, go_on
 from soak.world import World
 
 COPIES: Final = 50
 PROCESSES: Final = 4
 SHARE: Final = 500
 """Deliveries told to a process at a time."""
-PER_PAYMENT: Final = 3
-"""Events that a payment and its refund bring at least."""
+OF_PAYMENT: Final = 3
+OF_REFUND: Final = 2
+"""Events with an effect here that a payment and its refund bring."""
 
 
-def run(
-    world: World, deliveries: int, seed: int, progress: Callable[[int], None] = lambda done: None
-) -> Told:
+def run(world: World, deliveries: int, seed: int, progress: Progress = go_on) -> Told:
     """At least so many deliveries, and what they came to."""
     begun, done = time.monotonic(), 0
     chance = random.Random(seed)  # noqa: S311
@@ -45,23 +44,38 @@ def run(
         Crew(database, PROCESSES, before=partial(simulator.point_at, url)) as crew,
     ):
         crew.ask(0, endpoint.set_up)
-        payments = crew.ask(0, buy, -(-deliveries // (COPIES * PER_PAYMENT)), seed)
+        payments = crew.ask(0, buy, *purchases(-(-deliveries // COPIES)), seed)
         events = [row["event"] for row in simulator.control(url, "GET", "events")]
         everything = [json.dumps(event) for event in events if event["type"] in inbox.EFFECTS] * COPIES
         chance.shuffle(everything)
         answers: list[int] = []
-        while done < len(everything):
+        goes_on = True
+        while goes_on and done < len(everything):
             some = everything[done : done + SHARE]
             answers += crew.share(deliver, some)
             done += len(some)
-            progress(done)
+            goes_on = progress(done)
+        rest = sorted(set(everything[done:]) - set(everything[:done]))
+        answers += crew.share(deliver, rest)
         breaches = crew.ask(0, judge, payments)
     odd = {status for status in answers if status not in (200, 409, 500, 503)}
-    return Told(done, breaches + [f"answered {status}" for status in sorted(odd)], time.monotonic() - begun)
+    return Told(
+        done + len(rest),
+        breaches + [f"answered {status}" for status in sorted(odd)],
+        time.monotonic() - begun,
+    )
 
 
-def buy(count: int, seed: int) -> list[tuple[uuid.UUID, int]]:
-    """Top-ups paid on Stripe's page, every third refunded in part; each with the credits that must come of it."""
+def purchases(events: int) -> tuple[int, int]:
+    """How many payments, about a third of them refunded, bring so many events."""
+    for payments in range(events // OF_PAYMENT * 9 // 11, events):
+        if (left := events - OF_PAYMENT * payments) % OF_REFUND == 0 and left // OF_REFUND <= payments:
+            return payments, max(0, left // OF_REFUND)
+    return events, 0
+
+
+def buy(count: int, refunds: int, seed: int) -> list[tuple[uuid.UUID, int]]:
+    """Top-ups paid on Stripe's page, the first ones refunded in part; each with the credits that must come of it."""
     chance, expected = random.Random(seed), []  # noqa: S311
     back = f"{settings.STRIPE_API_HOST}/_sim/health"
     for number in range(count):
@@ -70,7 +84,7 @@ def buy(count: int, seed: int) -> list[tuple[uuid.UUID, int]]:
         payment = topups.start(account=account, cash=cash, return_url=back, cancel_url=back)
         simulator.pay(payment.checkout_url)
         credits = payment.credits
-        if number % 3 == 0:
+        if number < refunds:
             intent = _intent(payment)
             gateway().refund(
                 key=f"refund:{payment.public_id}", intent_id=intent, amount_minor=payment.cash_minor // 5

@@ -4,6 +4,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Final
 
 from config.embedded.bootstrap import BASE_DIR
@@ -11,16 +12,15 @@ from soak import crashes, deliveries, garbage, kills, storm
 from soak.crew import Crew
 from soak.races import race
 from soak.races.everything import RACES
-from soak.storm import Told
+from soak.told import Progress, Told, go_on
 from soak.world import World
 
 ROUNDS: Final = 200
-Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One row: what is counted, how often in the suite and in a soak, and a share of the soak's time."""
+    """One row: what is counted, how often in the suite and in a soak."""
 
     name: str
     what: str
@@ -32,17 +32,17 @@ class Figure:
     durable: bool = False
 
 
-def run_races(world: World, rounds: int, seed: int, progress: Progress = lambda done: None) -> Told:
-    """Every race, ``ROUNDS`` rounds each, as often as makes ``rounds`` altogether; at least once."""
+def run_races(world: World, rounds: int, seed: int, progress: Progress = go_on) -> Told:
+    """Every race, ``ROUNDS`` rounds each, as often as makes ``rounds`` altogether."""
     begun, done = time.monotonic(), 0
     breaches: list[str] = []
     with world.scratch("races") as database, Crew(database, race.CREW) as crew:
-        while done < rounds and not breaches:
-            for name in RACES:
-                result = race.run(crew, name, ROUNDS, seed + done)
-                breaches += result.breaches
-                done += result.rounds
-                progress(done)
+        for name in cycle(RACES):
+            result = race.run(crew, name, ROUNDS, seed + done)
+            breaches += result.breaches
+            done += result.rounds
+            if not progress(done) or done >= rounds or breaches:
+                break
     return Told(done, breaches, time.monotonic() - begun)
 
 

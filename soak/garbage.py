@@ -7,7 +7,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, cast
 from urllib.parse import unquote_to_bytes
 
@@ -28,7 +28,7 @@ from soak import books, making, nonsense, simulator
 from soak.crew import Crew, Me
 from soak.nonsense import Shot
 from soak.races.race import Guard
-from soak.storm import Told
+from soak.told import Progress, Told, go_on
 from soak.world import Database, World
 
 PROCESSES: Final = 4
@@ -41,7 +41,7 @@ def run(
     world: World,
     inputs: int,
     seed: int,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = go_on,
     without: Guard | None = None,
 ) -> Told:
     """So many inputs; every 5xx is a breach, and the books after."""
@@ -57,7 +57,8 @@ def run(
             shares = crew.each(shoot, f"{seed}:{done}", SHARE // PROCESSES)
             done += SHARE
             breaches += [words for share in shares for words in share]
-            progress(done)
+            if not progress(done):
+                break
         breaches += crew.ask(0, books.broken)
     return Told(done, breaches, time.monotonic() - begun)
 
@@ -92,9 +93,17 @@ def arm(database: Database, stripe: str) -> None:
         for method, operation in methods.items()
         if method in ("get", "post", "put", "delete")
     ]
-    connections.close_all()
+    keep_connections()
     Range.loop = asyncio.new_event_loop()
     Range.app = Lane(cast(App, get_asgi_application()), database.dsn)
+
+
+def keep_connections() -> None:
+    """Few connections for all requests: making one anew costs more than the request. One not given back is missed soon."""
+    connections.close_all()
+    options = connections.settings["default"].setdefault("OPTIONS", {})
+    options["pool"] = {"min_size": 1, "max_size": 3, "timeout": 20}
+    del connections["default"]
 
 
 def _routes(patterns: Sequence[URLPattern | URLResolver], prefix: str) -> Iterator[str]:

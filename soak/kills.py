@@ -10,7 +10,7 @@ import random
 import signal
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from multiprocessing.connection import Connection, wait
@@ -24,13 +24,13 @@ from billing.ledger import grants
 from billing.ledger.models import Charge
 from billing.models import OutboxMessage, WebhookInbox
 from billing.services import inbox
-from config.embedded.procs import dies_with_parent
 from config.ids import new_id
 from soak import books, making
-from soak.crew import FORK, Crew, settle_in
+from soak.crew import Crew, settle_in
 from soak.intents import EFFECTS, VERBS, Intent, as_event, prepare_process, sweep
+from soak.nursery import PROCESSES
 from soak.races.race import Guard
-from soak.storm import Told
+from soak.told import Progress, Told, go_on
 from soak.world import Database, World
 
 LANES: Final = 6
@@ -92,7 +92,7 @@ def run(
     world: World,
     kills: int,
     seed: int,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = go_on,
     without: Guard | None = None,
 ) -> Told:
     """So many processes killed, then the books."""
@@ -111,7 +111,8 @@ def run(
                     lane for lane in hunt.lanes if (lane.victim.deadline or FOREVER) <= time.monotonic()
                 ]:
                     _strike(hunt, lane)
-                progress(hunt.kills)
+                if not progress(hunt.kills):
+                    break
             for lane in hunt.lanes:
                 _end(hunt, lane)
                 crew.ask(0, complete, lane.intents[lane.done :])
@@ -174,11 +175,10 @@ def _end(hunt: Hunt, lane: Lane) -> None:
 
 
 def _start(hunt: Hunt, lane: Lane) -> Victim:
-    ours, theirs = FORK.Pipe(duplex=False)
+    ours, theirs = PROCESSES.Pipe(duplex=False)
     point = hunt.chance.choice([None, None, *POINTS])
     arguments = (
         hunt.database,
-        dies_with_parent(signal.SIGKILL),
         hunt.without,
         lane.intents[lane.done :],
         theirs,
@@ -186,7 +186,7 @@ def _start(hunt: Hunt, lane: Lane) -> Victim:
         hunt.chance.randint(1, 12),
         hunt.chance.random() < 0.2,
     )
-    process = FORK.Process(target=_live, args=arguments, daemon=True)
+    process = PROCESSES.Process(target=_live, args=arguments, daemon=True)
     process.start()
     theirs.close()
     return Victim(process, ours)
@@ -206,7 +206,6 @@ def _last_word(pipe: Connection) -> int:
 
 def _live(
     database: Database,
-    die_too: Callable[[], None],
     without: Guard | None,
     intents: Sequence[Intent],
     pipe: Connection,
@@ -215,7 +214,7 @@ def _live(
     sweeps: bool,
 ) -> None:
     """A victim's life: arm its end, then work until it comes."""
-    settle_in(database, die_too)
+    settle_in(database)
     prepare_process()
     if without is not None and without.patch is not None:
         without.patch()

@@ -4,8 +4,7 @@ import random
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -19,6 +18,7 @@ from soak import books, making
 from soak.crew import Crew, Me, MemberFailed
 from soak.oracle import FOREVER, Event, replay
 from soak.races.race import Guard
+from soak.told import Progress, Told, go_on
 from soak.world import World
 
 ACCOUNTS: Final = 16
@@ -28,21 +28,11 @@ ROUND: Final = 20_000
 """Operations after which the oracle looks and new accounts are opened."""
 
 
-@dataclass
-class Told:
-    """What came of it."""
-
-    operations: int
-    breaches: list[str]
-    seconds: float
-    remark: str = ""
-
-
 def run(
     world: World,
     operations: int,
     seed: int,
-    progress: Callable[[int], None] = lambda done: None,
+    progress: Progress = go_on,
     without: Guard | None = None,
 ) -> Told:
     """At least so many operations, the oracle in between. ``without`` drops a guard, for the control."""
@@ -57,7 +47,8 @@ def run(
                 except MemberFailed as error:
                     count, breaches = 0, [str(error)]
                 done += count
-                progress(done)
+                if not progress(done):
+                    break
     return Told(done, breaches, time.monotonic() - begun)
 
 

@@ -8,7 +8,7 @@ from pytest_django import DjangoDbBlocker
 
 from soak import world as worlds
 from soak.figures import BY_NAME, line
-from soak.storm import Told
+from soak.told import Told
 from soak.world import World
 
 SEED = int(os.environ.get("SOAK_SEED", "20261120"))

@@ -12,15 +12,15 @@ from pathlib import Path
 _PR_SET_PDEATHSIG = 1
 
 
-def dies_with_parent(signum: int) -> Callable[[], None]:
-    """A ``preexec_fn``: the kernel sends ``signum`` to the child when its parent is gone (Linux).
+def dies_with_parent(signum: int, parent: int | None = None) -> Callable[[], None]:
+    """A ``preexec_fn``: the kernel sends ``signum`` to the child when its parent (this process) is gone (Linux).
 
     Elsewhere it does nothing, and the next start cleans up by the recorded process ids.
     """
     if sys.platform != "linux":
         return lambda: None
     libc = ctypes.CDLL(None, use_errno=True)
-    parent = os.getpid()
+    parent = parent or os.getpid()
 
     def prepare() -> None:
         libc.prctl(_PR_SET_PDEATHSIG, signum)

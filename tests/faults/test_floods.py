@@ -13,12 +13,14 @@ pytestmark = pytest.mark.slow
 def test_every_event_fifty_times_counts_once(world: World, note: Noted) -> None:
     told = deliveries.run(world, BY_NAME["deliveries"].suite, SEED)
     note("deliveries", told, SEED)
+    assert told.operations >= BY_NAME["deliveries"].suite
     assert not told.breaches, f"seed {SEED}"
 
 
 def test_no_nonsense_is_a_server_error(world: World, note: Noted) -> None:
     told = garbage.run(world, BY_NAME["inputs"].suite, SEED)
     note("inputs", told, SEED)
+    assert told.operations >= BY_NAME["inputs"].suite
     assert not told.breaches, f"seed {SEED}"
 
 

@@ -23,6 +23,7 @@ def durable_world(django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
 def test_killed_clients_and_workers_lose_and_double_nothing(world: World, note: Noted) -> None:
     told = kills.run(world, BY_NAME["kills"].suite, SEED)
     note("kills", told, SEED)
+    assert told.operations >= BY_NAME["kills"].suite
     assert not told.breaches, f"seed {SEED}"
 
 
@@ -33,6 +34,7 @@ def test_without_business_keys_repeats_would_double(world: World) -> None:
 def test_what_was_acknowledged_survives_a_crash(durable_world: World, note: Noted) -> None:
     told = crashes.run(durable_world, BY_NAME["crashes"].suite, SEED)
     note("crashes", told, SEED)
+    assert told.operations >= BY_NAME["crashes"].suite
     assert told.remark
     assert not told.breaches, f"seed {SEED}"
 

@@ -11,7 +11,7 @@ from soak.crew import Crew
 from soak.figures import ROUNDS as IN_THE_SUITE
 from soak.races import race as races
 from soak.races.everything import RACES
-from soak.storm import Told
+from soak.told import Told
 from soak.world import World
 from tests.fire import SEED, Noted
 
