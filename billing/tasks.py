@@ -18,6 +18,7 @@ from billing.services import (
     estimate_accuracy,
     expiry,
     expiry_notices,
+    history_blocks,
     idempotency,
     inbox,
     invoicing,
@@ -79,6 +80,12 @@ def expire_credits() -> None:
 def fold_usage() -> None:
     """Sum up by day what was posted since the last time, so that charts read days and not transactions."""
     usage_days.fold_all()
+
+
+@shared_task(name="billing.keep_blocks", ignore_result=True)
+def keep_blocks() -> None:
+    """Note what long histories are searched by."""
+    history_blocks.keep_up()
 
 
 @shared_task(name="billing.fold_holds", ignore_result=True)

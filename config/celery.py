@@ -34,6 +34,7 @@ app.conf.beat_schedule = {
     "follow-credit-limits": {"task": "billing.follow_credit_limits", "schedule": 3600.0},
     "compare-with-stripe": {"task": "billing.compare_with_stripe", "schedule": 300.0},
     "fold-usage": {"task": "billing.fold_usage", "schedule": 15.0},
+    "keep-blocks": {"task": "billing.keep_blocks", "schedule": 600.0},
     "fold-holds": {"task": "billing.fold_holds", "schedule": 15.0},
     "follow-usage": {"task": "billing.follow_usage", "schedule": 300.0},
     "tell-prices": {"task": "billing.tell_prices", "schedule": 60.0},

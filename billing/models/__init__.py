@@ -1,5 +1,6 @@
 """What the billing side remembers beside the ledger, one subject per file."""
 
+from billing.models.blocks import ChargeBlock, HistoryBlock
 from billing.models.delivery import OutboxMessage, WebhookInbox
 from billing.models.estimates import EstimateAccuracy
 from billing.models.history import StatusChange
@@ -33,9 +34,11 @@ __all__ = [
     "AutoRecharge",
     "BalanceAlert",
     "ChainCheckpoint",
+    "ChargeBlock",
     "ClosedMonth",
     "CreditLimitDecision",
     "EstimateAccuracy",
+    "HistoryBlock",
     "Invoice",
     "InvoiceCounter",
     "InvoiceLine",

@@ -1,7 +1,8 @@
 """What an account had at an instant, and why that differs from another one.
 
 The balance is what its last transaction until then left; nothing is summed over the history. What happened between two
-instants is read from the sums by day, and from the ledger where an instant cuts a day.
+instants is read from the sums by day, and from the ledger where an instant cuts a day. Blocks of the history tell where work
+was open at an instant and where the largest movements are.
 """
 
 import uuid
@@ -12,17 +13,31 @@ from typing import Final
 from django.db import connection
 
 from billing.ledger.models import Balance, Kind, Transaction
+from billing.models import HistoryBlock
 from billing.selectors.transactions import first_seq
 
 LARGEST: Final = 10
-FEW: Final = 50_000
-"""Up to so many transactions all charges of an account are looked at; of more, those whose ids are from the time."""
-LONGEST_HOLD: Final = timedelta(days=35)
 
 HELD_SQL: Final = """
-SELECT coalesce(sum(amount), 0)::bigint, count(*) FROM ledger_charge
- WHERE account_id = %(account)s AND authorized_at <= %(moment)s AND (finished_at IS NULL OR finished_at > %(moment)s)
-   AND id BETWEEN %(first)s AND %(last)s
+WITH open (amount) AS (
+    SELECT c.amount FROM billing_chargeblock b
+      JOIN ledger_charge c ON c.account_id = b.account_id AND c.id BETWEEN b.first_id AND b.last_id
+     WHERE b.account_id = %(account)s AND b.since <= %(moment)s AND coalesce(b.until > %(moment)s, true)
+       AND c.authorized_at <= %(moment)s AND coalesce(c.finished_at > %(moment)s, true)
+     UNION ALL
+    SELECT amount FROM ledger_charge
+     WHERE account_id = %(account)s AND authorized_at <= %(moment)s AND coalesce(finished_at > %(moment)s, true)
+       AND id > coalesce((SELECT last_id FROM billing_chargeblock WHERE account_id = %(account)s
+                           ORDER BY number DESC LIMIT 1), '00000000-0000-0000-0000-000000000000')
+)
+SELECT coalesce(sum(amount), 0)::bigint, count(*) FROM open
+"""
+"""In the blocks in which something was open at the moment, and in what comes after the last block."""
+
+LARGEST_SQL: Final = """
+SELECT t.seq FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS span (first, last)
+  JOIN ledger_transaction t ON t.account_id = %(account)s AND t.seq BETWEEN span.first AND span.last
+ ORDER BY abs(t.amount) DESC, t.seq DESC LIMIT %(most)s
 """
 
 SUMS_SQL: Final = """
@@ -93,20 +108,41 @@ class Changes:
 def standing(account_id: uuid.UUID, moment: datetime) -> Standing:
     """What the account had at the moment. Before its first transaction that is nothing."""
     seq = _until(account_id, moment) - 1
-    now_unit, last = Balance.objects.values_list("unit", "seq").get(pk=account_id)
+    now_unit = Balance.objects.values_list("unit", flat=True).get(pk=account_id)
     after = Transaction.objects.filter(account_id=account_id, seq=seq).values_list("balance_after", "unit")
     balance, unit = after.first() or (0, now_unit)
-    held, holds = _held(account_id, moment, last)
+    held, holds = _held(account_id, moment)
     return Standing(moment, unit, balance, held, holds, seq)
 
 
 def changes(account_id: uuid.UUID, since: datetime, until: datetime) -> Changes:
     """What happened after ``since`` up to and including ``until``."""
     opening, closing = standing(account_id, since), standing(account_id, until)
-    between = Transaction.objects.filter(account_id=account_id, seq__gt=opening.seq, seq__lte=closing.seq)
-    largest = between.extra(select={"size": "abs(amount)"}, order_by=["-size", "-seq"])[:LARGEST]
     sums = _sums(account_id, opening, closing) if opening.unit == closing.unit else []
-    return Changes(opening, closing, sums, list(largest))
+    return Changes(opening, closing, sums, largest(account_id, opening.seq + 1, closing.seq))
+
+
+def largest(account_id: uuid.UUID, first: int, last: int, most: int = LARGEST) -> list[Transaction]:
+    """The transactions from number ``first`` to ``last`` that moved most, the newest first where they moved the same.
+
+    They are in the blocks with the largest movements, as many as are wanted, or at the edges, in no block that is whole.
+    """
+    width = HistoryBlock.WIDTH
+    blocks = HistoryBlock.objects.filter(account_id=account_id)
+    newest = blocks.order_by("-number").values_list("number", flat=True).first()
+    begin, end = -(-(first - 1) // width), min(last // width, 0 if newest is None else newest + 1)
+    if end <= begin:
+        spans = [(first, last)]
+    else:
+        inside = blocks.filter(number__gte=begin, number__lt=end).order_by("-largest", "-number")
+        spans = [(n * width + 1, (n + 1) * width) for n in inside.values_list("number", flat=True)[:most]]
+        spans += [(first, begin * width), (end * width + 1, last)]
+    firsts, lasts = [a for a, _ in spans], [b for _, b in spans]
+    with connection.cursor() as cursor:
+        cursor.execute(LARGEST_SQL, {"account": account_id, "firsts": firsts, "lasts": lasts, "most": most})
+        numbers = [row[0] for row in cursor.fetchall()]
+    rows = {row.seq: row for row in Transaction.objects.filter(account_id=account_id, seq__in=numbers)}
+    return [rows[number] for number in numbers]
 
 
 def _until(account_id: uuid.UUID, moment: datetime) -> int:
@@ -114,20 +150,11 @@ def _until(account_id: uuid.UUID, moment: datetime) -> int:
     return first_seq(account_id, moment + timedelta(microseconds=1))
 
 
-def _held(account_id: uuid.UUID, moment: datetime, transactions: int) -> tuple[int, int]:
-    first, last = uuid.UUID(int=0), uuid.UUID(int=2**128 - 1)
-    if transactions > FEW:
-        first, last = _from_time(moment, -LONGEST_HOLD), _from_time(moment, timedelta(days=1))
+def _held(account_id: uuid.UUID, moment: datetime) -> tuple[int, int]:
     with connection.cursor() as cursor:
-        cursor.execute(HELD_SQL, {"account": account_id, "moment": moment, "first": first, "last": last})
+        cursor.execute(HELD_SQL, {"account": account_id, "moment": moment})
         held, holds = cursor.fetchone()
     return held, holds
-
-
-def _from_time(moment: datetime, away: timedelta) -> uuid.UUID:
-    """The smallest time-ordered id (UUIDv7) of that millisecond."""
-    milliseconds = int((moment.timestamp() + away.total_seconds()) * 1000)
-    return uuid.UUID(int=max(0, milliseconds) << 80)
 
 
 def _sums(account_id: uuid.UUID, opening: Standing, closing: Standing) -> list[Sum]:

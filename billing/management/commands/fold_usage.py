@@ -1,12 +1,14 @@
-"""``manage.py fold_usage``: bring the days of usage up to date, or make them anew from the ledger."""
+"""``manage.py fold_usage``: bring the days of usage and the blocks of the history up to date, or make them anew."""
 
 import json
+import uuid
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from billing.ledger import usage_days
 from billing.ledger.models import Balance
+from billing.services import history_blocks
 from config.ids import parse_id
 
 
@@ -25,10 +27,16 @@ class Command(BaseCommand):
             if not accounts.exists():
                 raise CommandError(f"There is no account {options['account']}.")
         if options["rebuild"]:
-            folded = sum(usage_days.rebuild(row.account_id) for row in accounts.iterator())
+            folded = sum(_rebuild(row.account_id) for row in accounts.iterator())
         elif options["account"]:
             folded = sum(usage_days.fold_up(row.account_id) for row in accounts)
         else:
             folded = usage_days.fold_all()
+        history_blocks.keep_up()
         result = {"folded": folded}
         self.stdout.write(json.dumps(result) if options["json"] else f"{folded} transactions folded.")
+
+
+def _rebuild(account_id: uuid.UUID) -> int:
+    history_blocks.forget(account_id)
+    return usage_days.rebuild(account_id)

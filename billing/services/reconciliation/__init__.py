@@ -4,7 +4,16 @@ from typing import Final
 
 from django.db import connection
 
-from billing.services.reconciliation import accounts, credit, history, limits, payments, transitions, waiting
+from billing.services.reconciliation import (
+    accounts,
+    credit,
+    derived,
+    history,
+    limits,
+    payments,
+    transitions,
+    waiting,
+)
 from billing.services.reconciliation.check import START, Check, Finding
 
 __all__ = ["CHECKS", "Check", "Finding", "run"]
@@ -16,6 +25,7 @@ CHECKS: Final = (
     *payments.CHECKS,
     *credit.CHECKS,
     *transitions.CHECKS,
+    *derived.CHECKS,
     *waiting.CHECKS,
 )
 

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from billing.ledger import usage_days
 from billing.services.reconciliation.check import Check
 
 _RECOUNT: Final = (
@@ -148,12 +147,5 @@ CHECKS: Final = (
          UNION ALL
         SELECT min(r.owner::text || ' ' || r.key) FROM ledger_idempotencyrecord r
          WHERE r.result ->> 'code' = 'authorized' GROUP BY r.result ->> 'id' HAVING count(*) > 1""",
-    ),
-    Check(
-        name="usage_days_match",
-        promise="The sums by day that pages and charts read are those of the ledger.",
-        remedy="billing.ledger.usage_days.rebuild folds the account's days from the ledger again.",
-        long=True,
-        sql=usage_days.DIFFERENT_SQL,
     ),
 )

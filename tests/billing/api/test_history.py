@@ -8,7 +8,6 @@ from django.utils.timezone import now
 
 from billing.ledger import usage_days
 from billing.ledger.models import Charge, Transaction
-from billing.selectors import as_of
 from billing.selectors.api import instant
 from tests.billing.api.conftest import Api, Payer
 from tests.billing.api.working import authorize, hold
@@ -44,15 +43,6 @@ def test_what_was_held_then_is_told_after_it_ended(eva: Payer, studio: Api) -> N
         held["available"],
     )
     assert (after["balance"], after["held"]) == ("20.49", "0")
-
-
-def test_of_a_long_history_the_holds_of_the_time_are_found_by_their_ids(
-    eva: Payer, studio: Api, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(as_of, "FEW", 0)
-    held = hold(studio, eva)
-    body = eva.api.get(f"/v1/balance?as_of={instant(Charge.objects.get().authorized_at)}").body
-    assert body["held"] == held["hold"]
 
 
 @pytest.mark.parametrize("path", ["/v1/balance?as_of=", "/v1/balance/changes?from=2026-01-01T00:00:00Z&to="])
