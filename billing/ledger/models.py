@@ -23,7 +23,7 @@ class Balance(models.Model):
     ``balance`` is the sum of the account's postings; ``held`` the sum of its open holds but those still in UnfoldedHold;
     ``balance - held + credit_limit`` is what a request may still use, less what lapsed (``next_expiry``).
     While that is above ``comfort_above`` requests of up to ``comfort_share`` skip the lock (``sql/comfort.sql``).
-    ``head`` is the hash of the last transaction (``sql/chain.sql``).
+    ``head`` is the hash of the last transaction (``sql/chain.sql``), ``posted_at`` its time: none is earlier than the last.
     """
 
     account = models.OneToOneField(
@@ -45,6 +45,7 @@ class Balance(models.Model):
     comfort_above = models.BigIntegerField(null=True, blank=True)
     comfort_share = models.BigIntegerField(null=True, blank=True)
     head = models.BinaryField(default=bytes(32), max_length=32)
+    posted_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [

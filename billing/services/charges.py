@@ -241,7 +241,7 @@ def finished(outcome: Outcome, request: FinishRequest) -> Body:
         "metadata": {
             "cost": micros_to_text(cost),
             "cost_estimate": micros_to_text(_estimate(outcome)),
-            **{name: (request.routing or {}).get(name) for name in ROUTING},
+            **{name: outcome.get("routing", request.routing or {}).get(name) for name in ROUTING},
         },
         "returned": micros_to_text(max(0, hold - cost)),
         **short,

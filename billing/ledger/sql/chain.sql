@@ -19,9 +19,10 @@ CREATE OR REPLACE FUNCTION ledger_text(t ledger_transaction) RETURNS text LANGUA
 $$;
 
 CREATE OR REPLACE FUNCTION ledger_link(previous bytea, head bytea, content text) RETURNS bytea
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT sha256(coalesce(previous, head) || convert_to(content, 'UTF8'))
-$$;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+BEGIN
+    RETURN sha256(coalesce(previous, head) || convert_to(content, 'UTF8'));
+END $$;
 
 -- ledger_chain(head, content) OVER (ORDER BY seq): the hash of every row in turn, where head is the hash before the first.
 CREATE OR REPLACE AGGREGATE ledger_chain(head bytea, content text) (sfunc = ledger_link, stype = bytea);

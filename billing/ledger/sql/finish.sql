@@ -21,34 +21,55 @@ CREATE TYPE ledger_finish_request AS (
     hash         text
 );
 
-CREATE OR REPLACE FUNCTION ledger_finish(requests jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- A hold that ends: what its row becomes, and what its account and key get back.
+DROP TYPE IF EXISTS ledger_ended CASCADE;
+CREATE TYPE ledger_ended AS (
+    account      uuid,
+    api_key      uuid,
+    status       text,      -- settled or voided
+    held         bigint,    -- what the hold was
+    taken        bigint,    -- what the account paid
+    short        bigint,    -- what it could not pay
+    is_recent    boolean,   -- accepted in this month: only then does its end change what the month has spent
+    request      ledger_finish_request
+);
+
+DROP FUNCTION IF EXISTS ledger_finish(jsonb);
+CREATE FUNCTION ledger_finish(requests jsonb) RETURNS json LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     moment timestamptz;
+    soonest timestamptz;    -- when credits of one of the accounts lapse next
+    this_month date;
     wanted ledger_finish_request[];
+    accounts uuid[];
     r record;
     done uuid[] := '{}';
     seen text[] := '{}';
     outcomes jsonb[] := '{}';
-    finished jsonb[] := '{}';
+    outcome jsonb;
+    ended ledger_ended[] := '{}';
+    entries ledger_entry[] := '{}';
     code text;
     current uuid;
-    lapsing uuid[];         -- accounts with credits past their expiry
-    keys_limited boolean := false;
-    balance bigint; held bigint; room bigint; taken bigint; short bigint;
+    owners uuid[] := '{}'; idems text[] := '{}'; hashes text[] := '{}'; kept int[] := '{}';  -- which outcomes are kept for a key
+    lapsing uuid[] := '{}'; -- accounts with credits past their expiry
+    balance bigint; held bigint; taken bigint; short bigint;
 BEGIN
-    SELECT array_agg(q) INTO wanted FROM jsonb_populate_recordset(NULL::ledger_finish_request, requests) q;
-    PERFORM ledger_lock((SELECT array_agg(DISTINCT c.account_id) FROM unnest(wanted) q JOIN ledger_charge c ON c.id = q.id));
+    SELECT array_agg(q), array_agg(c.account_id) INTO wanted, accounts
+      FROM jsonb_populate_recordset(NULL::ledger_finish_request, requests) q LEFT JOIN ledger_charge c ON c.id = q.id;
+    soonest := ledger_lock(accounts);
     moment := ledger_now();
-    -- What has lapsed and backs no hold is posted first: a cost above the hold cannot take it.
-    SELECT coalesce(array_agg(b.account_id), '{}') INTO lapsing
-      FROM ledger_balance b WHERE b.next_expiry <= moment
-       AND b.account_id IN (SELECT c.account_id FROM unnest(wanted) q JOIN ledger_charge c ON c.id = q.id);
-    PERFORM ledger_expire(a, moment) FROM unnest(lapsing) AS a;
+    this_month := date_trunc('month', moment AT TIME ZONE 'UTC')::date;
+    IF soonest <= moment THEN
+        -- What has lapsed and backs no hold is posted first: a cost above the hold cannot take it.
+        lapsing := ARRAY(SELECT account_id FROM ledger_balance WHERE account_id = ANY (accounts) AND next_expiry <= moment);
+        PERFORM ledger_expire(a, moment) FROM unnest(lapsing) AS a;
+    END IF;
 
     FOR r IN
-        SELECT q.*, c.account_id, c.status, c.amount, coalesce(c.estimate, c.amount) AS estimate,
-               c.cost AS charged, c.uncollected, c.expires_at, c.unit,
-               b.balance, b.held, b.credit_limit, b.recharge_below, l.api_key_id IS NOT NULL AS key_limited,
+        SELECT q.*, q AS request, c.account_id, c.status, c.amount, coalesce(c.estimate, c.amount) AS estimate,
+               c.cost AS charged, c.uncollected, c.expires_at, c.authorized_at, c.unit, c.api_key_id, c.description, c.reference,
+               c.model, c.routing AS routed, b.balance, b.held, b.credit_limit, b.recharge_below,
                (q.service_key IS NULL OR (s.id IS NOT NULL AND s.revoked_at IS NULL AND coalesce(s.expires_at > moment, true)))
                    AS key_valid,
                f.request_hash AS first_hash, f.result AS first_result
@@ -56,7 +77,6 @@ BEGIN
           LEFT JOIN ledger_charge c ON c.id = q.id
           LEFT JOIN ledger_balance b ON b.account_id = c.account_id
           LEFT JOIN accounts_apikey s ON s.id = q.service_key
-          LEFT JOIN ledger_keylimit l ON l.api_key_id = c.api_key_id
           LEFT JOIN ledger_idempotencyrecord f ON f.owner = q.owner AND f.key = q.idem
          ORDER BY c.account_id, q.i
     LOOP
@@ -74,10 +94,11 @@ BEGIN
         ELSIF r.id = ANY (done) OR (r.idem IS NOT NULL AND (r.owner::text || r.idem) = ANY (seen)) THEN code := 'again';
         ELSIF r.status = 'authorized' AND r.action = 'settle' THEN
             code := 'settled';
-            room := greatest(0, balance - held + r.credit_limit);
-            taken := least(r.cost, r.amount + room);
+            taken := least(r.cost, r.amount + greatest(0, balance - held + r.credit_limit));
             short := r.cost - taken;
             balance := balance - taken; held := held - r.amount;
+            entries := entries || ROW(r.txn, r.account_id, 'usage', -taken, 'revenue', r.description, r.id, r.reference, r.model,
+                                      r.api_key_id, NULL, NULL, NULL, r.authorized_at)::ledger_entry;
         ELSIF r.status = 'authorized' AND (r.action = 'void' OR r.expires_at <= moment) THEN
             code := 'voided'; taken := 0; short := 0;
             held := held - r.amount;
@@ -88,24 +109,32 @@ BEGIN
 
         IF code IN ('settled', 'voided') THEN
             done := done || r.id;
-            keys_limited := keys_limited OR r.key_limited;
-            finished := finished || jsonb_build_object('i', r.i, 'account', r.account_id, 'amount', r.amount, 'taken', taken,
-                                                       'short', short, 'status', code);
+            ended := ended || ROW(r.account_id, r.api_key_id, code, r.amount, taken, short,
+                                  r.authorized_at AT TIME ZONE 'UTC' >= this_month, r.request)::ledger_ended;
         END IF;
+        IF code = 'replay' THEN
+            outcome := r.first_result || jsonb_build_object('i', r.i, 'replayed', true);
+        ELSE
+            outcome := jsonb_build_object('i', r.i, 'code', code, 'id', r.id, 'account', r.account_id, 'status', r.status,
+                'unit', r.unit, 'amount', r.amount, 'estimate', r.estimate, 'cost', taken, 'uncollected', short,
+                'balance', balance, 'held', held, 'available', balance - held + r.credit_limit,
+                'low', coalesce(balance < r.recharge_below, false));
+            IF code = 'already' THEN
+                outcome := outcome || jsonb_build_object('routing', r.routed);
+            END IF;
+        END IF;
+        outcomes := outcomes || outcome;
         IF r.idem IS NOT NULL THEN
             seen := seen || (r.owner::text || r.idem);
+            IF code IN ('settled', 'voided', 'already') THEN
+                owners := owners || r.owner; idems := idems || r.idem; hashes := hashes || r.hash;
+                kept := kept || cardinality(outcomes);
+            END IF;
         END IF;
-        outcomes := outcomes || CASE WHEN code = 'replay'
-            THEN r.first_result || jsonb_build_object('i', r.i, 'replayed', true)
-            ELSE jsonb_build_object('i', r.i, 'code', code, 'id', r.id, 'account', r.account_id, 'status', r.status, 'unit', r.unit,
-                'amount', r.amount, 'estimate', r.estimate, 'cost', taken, 'uncollected', short,
-                'balance', balance, 'held', held,
-                'available', balance - held + r.credit_limit,
-                'low', coalesce(balance < r.recharge_below, false)) END;
     END LOOP;
 
-    IF cardinality(finished) > 0 THEN
-        PERFORM ledger_finish_write(wanted, finished, keys_limited, moment);
+    IF cardinality(ended) > 0 THEN
+        PERFORM ledger_finish_write(ended, entries, this_month, moment);
     END IF;
     IF lapsing <> '{}' THEN
         -- Holds that ended here may have kept credits alive past their expiry.
@@ -116,54 +145,42 @@ BEGIN
           FROM unnest(outcomes) AS o
           LEFT JOIN ledger_balance b ON b.account_id = (o ->> 'account')::uuid AND b.account_id = ANY (lapsing);
     END IF;
-    INSERT INTO ledger_idempotencyrecord (owner, key, request_hash, result, created_at)
-    SELECT q.owner, q.idem, q.hash, o, moment
-      FROM unnest(outcomes) AS o JOIN unnest(wanted) AS q ON q.i = (o ->> 'i')::int
-     WHERE q.idem IS NOT NULL AND o ->> 'code' IN ('settled', 'voided', 'already') AND NOT o ? 'replayed';
-    RETURN to_jsonb(outcomes);
+    IF kept <> '{}' THEN
+        INSERT INTO ledger_idempotencyrecord (owner, key, request_hash, result, created_at)
+        SELECT owner, idem, hash, outcomes[place], moment FROM unnest(owners, idems, hashes, kept) AS k (owner, idem, hash, place);
+    END IF;
+    RETURN array_to_json(outcomes);
 END $$;
 
-CREATE OR REPLACE FUNCTION ledger_finish_write(
-    wanted ledger_finish_request[], finished jsonb[], keys_limited boolean, moment timestamptz
+CREATE FUNCTION ledger_finish_write(
+    ended ledger_ended[], entries ledger_entry[], this_month date, moment timestamptz
 ) RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    this_month date := date_trunc('month', moment AT TIME ZONE 'UTC')::date;
-    settled ledger_entry[];
 BEGIN
-    WITH ended AS (
-        SELECT (f ->> 'i')::int AS i, (f ->> 'taken')::bigint AS taken, (f ->> 'short')::bigint AS short, f ->> 'status' AS status
-          FROM unnest(finished) AS f
-    ), changed AS (
-        UPDATE ledger_charge c
-           SET status = ended.status, cost = ended.taken, uncollected = ended.short, finished_at = moment,
-               outputs = q.outputs, cost_lines = q.lines, routing = coalesce(q.routing, '{}'), reason = coalesce(q.reason, '')
-          FROM ended JOIN unnest(wanted) AS q ON q.i = ended.i
-         WHERE c.id = q.id
-        RETURNING c.id, c.account_id, c.amount, c.cost, c.authorized_at, c.description, c.reference, c.model, c.api_key_id,
-                  c.status, q.txn, q.i
-    ), balances AS (
-        -- The acceptance month counts: a hold of an earlier month changes nothing in this one.
-        UPDATE ledger_balance b
-           SET held = b.held - released.amount,
-               spend_accepted = b.spend_accepted + CASE WHEN b.spend_month = this_month THEN released.spend ELSE 0 END
-          FROM (SELECT account_id, sum(amount)::bigint AS amount,
-                       coalesce(sum(cost - amount) FILTER (WHERE authorized_at >= this_month::timestamp AT TIME ZONE 'UTC'), 0)::bigint AS spend
-                  FROM changed GROUP BY account_id) released
-         WHERE b.account_id = released.account_id
-    ), keys AS (
+    UPDATE ledger_charge c
+       SET status = e.status, cost = e.taken, uncollected = e.short, finished_at = moment, outputs = (e.request).outputs,
+           cost_lines = (e.request).lines, routing = coalesce((e.request).routing, '{}'), reason = coalesce((e.request).reason, '')
+      FROM unnest(ended) AS e
+     WHERE c.id = (e.request).id;
+
+    UPDATE ledger_balance b
+       SET held = b.held - released.held,
+           spend_accepted = b.spend_accepted + CASE WHEN b.spend_month = this_month THEN released.spend ELSE 0 END
+      FROM (SELECT account, sum(held)::bigint AS held,
+                   coalesce(sum(taken - held) FILTER (WHERE is_recent), 0)::bigint AS spend
+              FROM unnest(ended) GROUP BY account) released
+     WHERE b.account_id = released.account;
+
+    IF EXISTS (SELECT 1 FROM ledger_keylimit WHERE account_id IN (SELECT account FROM unnest(ended))) THEN
         UPDATE ledger_keylimit l
            -- A hold placed without the lock just before the key got its limit was not counted.
            SET accepted = greatest(0, l.accepted + released.total),
                month_accepted = greatest(0, l.month_accepted + CASE WHEN l.month = this_month THEN released.spend ELSE 0 END)
-          FROM (SELECT api_key_id, sum(cost - amount)::bigint AS total,
-                       coalesce(sum(cost - amount) FILTER (WHERE authorized_at >= this_month::timestamp AT TIME ZONE 'UTC'), 0)::bigint AS spend
-                  FROM changed WHERE keys_limited GROUP BY api_key_id) released
-         WHERE l.api_key_id = released.api_key_id
-    )
-    SELECT array_agg(ROW(txn, account_id, 'usage', -cost, 'revenue', description, id, reference, model, api_key_id,
-                         NULL, NULL, NULL, authorized_at)::ledger_entry ORDER BY i) FILTER (WHERE status = 'settled')
-      INTO settled FROM changed;
-    IF settled IS NOT NULL THEN
-        PERFORM ledger_post(settled);
+          FROM (SELECT coalesce(k.limited_as, k.id) AS limit_key, sum(e.taken - e.held)::bigint AS total,
+                       coalesce(sum(e.taken - e.held) FILTER (WHERE e.is_recent), 0)::bigint AS spend
+                  FROM unnest(ended) AS e JOIN accounts_apikey k ON k.id = e.api_key GROUP BY 1) released
+         WHERE l.api_key_id = released.limit_key;
+    END IF;
+    IF entries <> '{}' THEN
+        PERFORM ledger_post(entries);
     END IF;
 END $$;

@@ -38,8 +38,9 @@ CREATE TYPE ledger_place_request AS (
 -- Those of the accounts whose requests need no lock: far above the threshold and nothing to count exactly. What is under way
 -- unseen by others is bounded: at most 16 calls an account skip its lock at once (a slot each, kept until commit), and each
 -- takes at most comfort_share. So an account is never further below its means than 16 shares.
-CREATE OR REPLACE FUNCTION ledger_comfortable(wanted ledger_place_request[]) RETURNS uuid[] LANGUAGE sql AS $$
-    SELECT coalesce(array_agg(b.account_id), '{}')
+CREATE OR REPLACE FUNCTION ledger_comfortable(wanted ledger_place_request[]) RETURNS uuid[] LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT coalesce(array_agg(b.account_id), '{}')
       FROM (SELECT account, sum(amount) AS amount, array_agg(api_key) AS keys
               FROM unnest(wanted) GROUP BY account
             HAVING bool_and(relaxed AND NOT settle_now AND count_limit IS NULL)) asked
@@ -47,39 +48,49 @@ CREATE OR REPLACE FUNCTION ledger_comfortable(wanted ledger_place_request[]) RET
      WHERE b.is_open AND b.spend_limit IS NULL AND coalesce(b.next_expiry > ledger_now(), true)
        AND asked.amount <= b.comfort_share
        AND b.balance - b.held - ledger_unfolded(b.account_id) + b.credit_limit - asked.amount >= b.comfort_above
-       AND NOT EXISTS (SELECT 1 FROM ledger_keylimit k WHERE k.api_key_id = ANY (asked.keys))
-       AND ledger_comfort_slot(b.account_id)
-$$;
+       AND NOT EXISTS (SELECT 1 FROM accounts_apikey k JOIN ledger_keylimit l ON l.api_key_id = coalesce(k.limited_as, k.id)
+                        WHERE k.id = ANY (asked.keys))
+       AND ledger_comfort_slot(b.account_id));
+END $$;
 
-CREATE OR REPLACE FUNCTION ledger_place(requests jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+-- Planned once a session for any number of requests (force_generic_plan): planning anew took longer than deciding.
+DROP FUNCTION IF EXISTS ledger_place(jsonb);
+CREATE FUNCTION ledger_place(requests jsonb) RETURNS json LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     moment timestamptz;
+    soonest timestamptz;    -- when credits of one of the accounts lapse next
     wanted ledger_place_request[];
+    accounts uuid[];
+    any_relaxed boolean;
     r record;
-    accepted int[] := '{}';
-    outcomes jsonb[] := '{}';
-    outcome jsonb;
+    accepted ledger_place_request[] := '{}';
+    outcomes json[] := '{}';
+    outcome json;
     code text;
     current uuid;
     balance bigint; held bigint; spent bigint; available bigint;
     of_key bigint; of_scope bigint;
-    keys jsonb := '{}';     -- accepted here so far, per key that has a limit
+    keys jsonb := '{}';     -- accepted here so far, per key that has a limit (of a rotated key: per chain of keys)
     scopes jsonb := '{}';   -- accepted here so far, per account and scope that has a limit
     seen text[] := '{}';
     unlocked uuid[] := '{}';
+    owners uuid[] := '{}'; idems text[] := '{}'; hashes text[] := '{}'; kept int[] := '{}';  -- which outcomes are kept for a key
 BEGIN
-    SELECT array_agg(q) INTO wanted FROM jsonb_populate_recordset(NULL::ledger_place_request, requests) q;
-    IF (SELECT bool_or(relaxed) FROM unnest(wanted)) THEN
+    SELECT array_agg(q), array_agg(q.account), bool_or(q.relaxed) INTO wanted, accounts, any_relaxed
+      FROM jsonb_populate_recordset(NULL::ledger_place_request, requests) q;
+    IF any_relaxed THEN
         unlocked := ledger_comfortable(wanted);
+        accounts := ARRAY(SELECT a FROM unnest(accounts) AS a WHERE a <> ALL (unlocked));
     END IF;
-    PERFORM ledger_lock((SELECT array_agg(DISTINCT account) FROM unnest(wanted) WHERE account <> ALL (unlocked)));
+    soonest := ledger_lock(accounts);
     moment := ledger_now();
-    -- What has lapsed is posted before anything is decided: nothing that follows can spend it.
-    PERFORM ledger_expire(account_id, moment) FROM ledger_balance
-      WHERE account_id IN (SELECT account FROM unnest(wanted)) AND account_id <> ALL (unlocked) AND next_expiry <= moment;
+    IF soonest <= moment THEN
+        -- What has lapsed is posted before anything is decided: nothing that follows can spend it.
+        PERFORM ledger_expire(account_id, moment) FROM ledger_balance WHERE account_id = ANY (accounts) AND next_expiry <= moment;
+    END IF;
 
     FOR r IN
-        SELECT q.*, b.account_id AS known, b.unit, b.balance, b.credit_limit, b.is_open,
+        SELECT q.*, q AS request, b.account_id AS known, b.unit, b.balance, b.credit_limit, b.is_open,
                b.held + CASE WHEN q.account = ANY (unlocked) THEN ledger_unfolded(q.account) ELSE 0 END AS held,
                b.recharge_below, b.spend_limit, b.recharge_below IS NOT NULL
                    AND coalesce(b.recharge_after <= moment, true) AS may_recharge,
@@ -88,7 +99,7 @@ BEGIN
                (q.api_key IS NULL OR (k.id IS NOT NULL AND k.revoked_at IS NULL AND coalesce(k.expires_at > moment, true)))
                AND (q.service_key IS NULL OR (s.id IS NOT NULL AND s.revoked_at IS NULL AND coalesce(s.expires_at > moment, true)))
                    AS keys_valid,
-               l.monthly AS key_monthly, l.budget AS key_budget, l.accepted AS key_total,
+               l.api_key_id AS limit_key, l.monthly AS key_monthly, l.budget AS key_budget, l.accepted AS key_total,
                CASE WHEN l.month = date_trunc('month', moment AT TIME ZONE 'UTC')::date
                     THEN l.month_accepted ELSE 0 END AS key_month,
                c.status AS placed, c.expires_at AS placed_until, c.authorized_at AS placed_at,
@@ -97,7 +108,7 @@ BEGIN
           LEFT JOIN ledger_balance b ON b.account_id = q.account
           LEFT JOIN accounts_apikey k ON k.id = q.api_key
           LEFT JOIN accounts_apikey s ON s.id = q.service_key
-          LEFT JOIN ledger_keylimit l ON l.api_key_id = q.api_key
+          LEFT JOIN ledger_keylimit l ON l.api_key_id = coalesce(k.limited_as, k.id)
           LEFT JOIN ledger_idempotencyrecord f ON f.owner = q.owner AND f.key = q.idem
           LEFT JOIN ledger_charge c ON c.id = q.id
          ORDER BY q.account, q.i
@@ -107,7 +118,7 @@ BEGIN
             balance := r.balance; held := r.held; spent := r.spend_accepted;
         END IF;
         available := balance - held + r.credit_limit;
-        of_key := coalesce((keys ->> r.api_key::text)::bigint, 0);
+        of_key := CASE WHEN r.limit_key IS NOT NULL THEN coalesce((keys ->> r.limit_key::text)::bigint, 0) END;
         of_scope := CASE WHEN r.count_limit IS NOT NULL THEN ledger_counted(r.account, r.count_scope, r.count_since)
                          + coalesce((scopes ->> (r.account::text || r.count_scope))::bigint, 0) END;
 
@@ -139,43 +150,46 @@ BEGIN
 
         IF r.placed IS NULL AND code IN ('settled', 'authorized') THEN
             spent := spent + r.amount;
-            accepted := accepted || r.i;
-            IF r.key_monthly IS NOT NULL OR r.key_budget IS NOT NULL THEN
-                keys := keys || jsonb_build_object(r.api_key, of_key + r.amount);
+            accepted := accepted || r.request;
+            IF r.limit_key IS NOT NULL THEN
+                keys := keys || jsonb_build_object(r.limit_key, of_key + r.amount);
             END IF;
             IF r.count_limit IS NOT NULL THEN
                 scopes := jsonb_set(scopes, ARRAY[r.account::text || r.count_scope],
                                     to_jsonb(coalesce((scopes ->> (r.account::text || r.count_scope))::bigint, 0) + 1));
             END IF;
         END IF;
+        IF code = 'replay' THEN
+            outcome := (r.first_result || jsonb_build_object('i', r.i, 'replayed', true))::json;
+        ELSE
+            outcome := json_build_object('i', r.i, 'code', code, 'id', r.id, 'unit', r.unit, 'amount', r.amount,
+                'estimate', coalesce(r.estimate, r.amount), 'balance', balance, 'held', held, 'available', available,
+                'needs', r.needs, 'low', coalesce(balance < r.recharge_below, false), 'recharge_on', r.recharge_below IS NOT NULL,
+                'authorized_at', coalesce(r.placed_at, moment),
+                'expires_at', coalesce(r.placed_until, moment + make_interval(secs => r.ttl)),
+                'spend_limit', r.spend_limit, 'spent', spent, 'key_monthly', r.key_monthly, 'key_budget', r.key_budget,
+                'key_month', r.key_month + of_key, 'key_total', r.key_total + of_key,
+                'count', of_scope, 'count_limit', r.count_limit, 'count_scope', r.count_scope);
+        END IF;
+        outcomes := outcomes || outcome;
         IF r.idem IS NOT NULL AND code NOT IN ('recharge', 'again') THEN
             seen := seen || (r.owner::text || r.idem);
+            IF code IN ('authorized', 'settled', 'insufficient_credits', 'credit_limit_reached', 'spending_limit_reached',
+                        'key_limit_reached', 'monthly_count_reached', 'model_unavailable') THEN
+                owners := owners || r.owner; idems := idems || r.idem; hashes := hashes || r.hash;
+                kept := kept || cardinality(outcomes);
+            END IF;
         END IF;
-        outcome := CASE WHEN code = 'replay'
-            THEN r.first_result || jsonb_build_object('i', r.i, 'replayed', true)
-            ELSE jsonb_build_object('i', r.i, 'code', code, 'id', r.id, 'unit', r.unit, 'amount', r.amount,
-                'estimate', coalesce(r.estimate, r.amount),
-                'balance', balance, 'held', held, 'available', available, 'needs', r.needs,
-                'low', coalesce(balance < r.recharge_below, false), 'count', of_scope, 'count_limit', r.count_limit, 'count_scope', r.count_scope,
-                'key_monthly', r.key_monthly, 'key_budget', r.key_budget, 'key_month', r.key_month + of_key,
-                'key_total', r.key_total + of_key, 'recharge_on', r.recharge_below IS NOT NULL, 'spend_limit', r.spend_limit, 'spent', spent,
-                'authorized_at', coalesce(r.placed_at, moment),
-                'expires_at', coalesce(r.placed_until, moment + make_interval(secs => r.ttl))) END;
-        outcomes := outcomes || outcome;
     END LOOP;
 
     IF cardinality(accepted) > 0 THEN
-        PERFORM ledger_place_write(ARRAY(SELECT q FROM unnest(wanted) AS q WHERE q.i = ANY (accepted) ORDER BY q.i),
-                                   unlocked, keys <> '{}', moment);
+        PERFORM ledger_place_write(accepted, unlocked, keys <> '{}', moment);
     END IF;
-    INSERT INTO ledger_idempotencyrecord (owner, key, request_hash, result, created_at)
-    SELECT q.owner, q.idem, q.hash, o, moment
-      FROM unnest(outcomes) AS o JOIN unnest(wanted) AS q ON q.i = (o ->> 'i')::int
-     WHERE q.idem IS NOT NULL AND NOT o ? 'replayed'
-           AND o ->> 'code' IN ('authorized', 'settled', 'insufficient_credits', 'credit_limit_reached',
-                                                  'spending_limit_reached', 'key_limit_reached', 'monthly_count_reached',
-                                                  'model_unavailable');
-    RETURN to_jsonb(outcomes);
+    IF kept <> '{}' THEN
+        INSERT INTO ledger_idempotencyrecord (owner, key, request_hash, result, created_at)
+        SELECT owner, idem, hash, outcomes[place]::jsonb, moment FROM unnest(owners, idems, hashes, kept) AS k (owner, idem, hash, place);
+    END IF;
+    RETURN array_to_json(outcomes);
 END $$;
 
 -- How many of what a plan counts an account has had since a moment; what failed or was given back whole does not count.
@@ -208,8 +222,9 @@ BEGIN
         UPDATE ledger_keylimit l
            SET month = this_month, accepted = l.accepted + placed.amount,
                month_accepted = placed.amount + CASE WHEN l.month = this_month THEN l.month_accepted ELSE 0 END
-          FROM (SELECT api_key, sum(amount)::bigint AS amount FROM unnest(accepted) GROUP BY api_key) placed
-         WHERE l.api_key_id = placed.api_key;
+          FROM (SELECT coalesce(k.limited_as, k.id) AS limit_key, sum(q.amount)::bigint AS amount
+                  FROM unnest(accepted) AS q JOIN accounts_apikey k ON k.id = q.api_key GROUP BY 1) placed
+         WHERE l.api_key_id = placed.limit_key;
     END IF;
 
     INSERT INTO ledger_charge (id, account_id, api_key_id, status, unit, amount, estimate, cost, uncollected, refunded,
@@ -223,7 +238,7 @@ BEGIN
       FROM unnest(accepted) AS q JOIN ledger_balance b ON b.account_id = q.account;
 
     SELECT array_agg(ROW(q.txn, q.account, 'usage', -q.amount, 'revenue', q.description, q.id, q.reference, q.model, q.api_key,
-                         NULL, NULL, NULL, moment)::ledger_entry ORDER BY q.i)
+                         NULL, NULL, NULL, moment)::ledger_entry)
       INTO settled FROM unnest(accepted) AS q WHERE q.settle_now;
     IF settled IS NOT NULL THEN
         PERFORM ledger_post(settled);

@@ -20,12 +20,18 @@ CREATE TYPE ledger_entry AS (
 );
 
 -- Lock order: balance rows first, ascending id. Who has the lock sees every hold, also those placed without it (comfort.sql).
-CREATE OR REPLACE FUNCTION ledger_lock(accounts uuid[]) RETURNS void LANGUAGE plpgsql AS $$
+-- Returns when credits of one of the accounts lapse next.
+DROP FUNCTION IF EXISTS ledger_lock(uuid[]);
+CREATE FUNCTION ledger_lock(accounts uuid[]) RETURNS timestamptz LANGUAGE plpgsql AS $$
+DECLARE
+    soonest timestamptz;
 BEGIN
-    PERFORM 1 FROM ledger_balance WHERE account_id = ANY (accounts) ORDER BY account_id FOR NO KEY UPDATE;
+    SELECT min(next_expiry) INTO soonest
+      FROM (SELECT next_expiry FROM ledger_balance WHERE account_id = ANY (accounts) ORDER BY account_id FOR NO KEY UPDATE) locked;
     IF EXISTS (SELECT 1 FROM ledger_unfoldedhold WHERE account_id = ANY (accounts)) THEN
         PERFORM ledger_fold_holds(accounts);
     END IF;
+    RETURN soonest;
 END $$;
 
 -- The order in which an account's grants are used, fixed here and nowhere else: lowest priority number, then soonest to
@@ -122,7 +128,9 @@ BEGIN
     RETURN gone;
 END $$;
 
-CREATE OR REPLACE FUNCTION ledger_post(entries ledger_entry[]) RETURNS void LANGUAGE plpgsql AS $$
+-- An account's transactions are in the order of their times also where the server's clock was set back: none is earlier than the
+-- one before it.
+CREATE FUNCTION ledger_post(entries ledger_entry[]) RETURNS void LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     moment timestamptz := ledger_now();
     debit ledger_entry;
@@ -151,7 +159,7 @@ BEGIN
         SELECT e.id, e.account_id, b.seq + row_number() OVER past AS seq, e.kind, e.amount,
                (b.balance + sum(e.amount) OVER past)::bigint AS balance_after, b.unit, e.description, e.charge_id,
                coalesce(e.reference, '') AS reference, coalesce(e.model, '') AS model, e.api_key_id, e.key,
-               coalesce(e.details, '{}') AS details, b.head
+               coalesce(e.details, '{}') AS details, b.head, greatest(moment, b.posted_at) AS created_at
           FROM unnest(entries) WITH ORDINALITY AS e
           JOIN ledger_balance b ON b.account_id = e.account_id
         WINDOW past AS (PARTITION BY e.account_id ORDER BY e.ordinality ROWS UNBOUNDED PRECEDING)
@@ -159,16 +167,16 @@ BEGIN
         INSERT INTO ledger_transaction (id, account_id, seq, kind, amount, balance_after, unit, description, charge_id,
                                         reference, model, api_key_id, key, details, created_at, hash)
         SELECT id, account_id, seq, kind, amount, balance_after, unit, description, charge_id,
-               reference, model, api_key_id, key, details, moment,
+               reference, model, api_key_id, key, details, created_at,
                ledger_chain(head, ledger_text(id, account_id, seq, kind, amount, balance_after, unit, description,
-                                              charge_id, reference, model, api_key_id, key, details, moment))
+                                              charge_id, reference, model, api_key_id, key, details, created_at))
                    OVER (PARTITION BY account_id ORDER BY seq)
           FROM numbered
-        RETURNING account_id, seq, amount, hash
+        RETURNING account_id, seq, amount, hash, created_at
     )
-    UPDATE ledger_balance b SET balance = b.balance + moved.amount, seq = moved.seq, head = moved.head
+    UPDATE ledger_balance b SET balance = b.balance + moved.amount, seq = moved.seq, head = moved.head, posted_at = moved.posted_at
       FROM (SELECT account_id, sum(amount)::bigint AS amount, max(seq) AS seq,
-                   (array_agg(hash ORDER BY seq DESC))[1] AS head
+                   (array_agg(hash ORDER BY seq DESC))[1] AS head, max(created_at) AS posted_at
               FROM posted GROUP BY account_id) moved
      WHERE b.account_id = moved.account_id;
 

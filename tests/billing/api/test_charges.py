@@ -173,6 +173,15 @@ def test_settling_below_the_hold_returns_the_rest(eva: Payer, studio: Api) -> No
     )
 
 
+def test_a_repeated_settle_names_who_delivered_as_the_first_did(eva: Payer, studio: Api) -> None:
+    charge = hold(studio, eva)
+    settle = f"/v1/charges/{charge['id']}/settle"
+    first = studio.post(settle, {"cost": "0.03", "provider": "p", "executed_model": "m-2"})
+    again = studio.post(settle, {"cost": "0.03"})
+    assert (again.status, again.body["metadata"]) == (200, first.body["metadata"])
+    assert again.body["metadata"]["provider"] == "p"
+
+
 def test_outputs_are_priced_by_the_price_book(eva: Payer, studio: Api) -> None:
     charge = hold(studio, eva)
     reply = studio.post(f"/v1/charges/{charge['id']}/settle", {"outputs": {}})
@@ -184,6 +193,8 @@ def test_a_cost_overrides_the_outputs(eva: Payer, studio: Api) -> None:
     charge = hold(studio, eva)
     reply = studio.post(f"/v1/charges/{charge['id']}/settle", {"outputs": {"count": 1}, "cost": "0.01"})
     assert (reply.status, reply.body["metadata"]["cost"]) == (200, "0.01")
+    lines = studio.get(f"/v1/charges/{charge['id']}").body["lines"]
+    assert lines == [{"what": "Actual cost", "quantity": "1", "unit_price": "0.01", "amount": "0.01"}]
 
 
 def test_outputs_with_a_fraction_are_kept_to_the_digit(eva: Payer, studio: Api) -> None:

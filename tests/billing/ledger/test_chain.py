@@ -50,6 +50,22 @@ def test_two_accounts_in_one_call_have_a_chain_each(open_account: OpenAccount) -
         assert cursor.fetchone()[0] == Transaction.objects.count() == 6
 
 
+def test_a_clock_set_back_puts_nothing_before_what_was_there(open_account: OpenAccount) -> None:
+    account, other = open_account(10), open_account(10)
+    now = datetime.now(UTC)
+    at(now + timedelta(hours=1))
+    settle(hold(account, 1), 1)
+    at(now + timedelta(minutes=5))
+    charges = [hold(account, 2), hold(other, 2)]
+    for charge in charges:
+        settle(charge, 2)
+
+    times = list(Transaction.objects.filter(account_id=account).order_by("seq").values_list("created_at"))
+    assert times == sorted(times)
+    assert times[-1] == times[-2] == (now + timedelta(hours=1),)
+    assert Transaction.objects.get(account_id=other, kind="usage").created_at == now + timedelta(minutes=5)
+
+
 def _columns(row: Transaction) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute("SELECT details::text FROM ledger_transaction WHERE id = %s", [row.pk])
