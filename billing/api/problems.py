@@ -192,11 +192,17 @@ _MESSAGES: Final = {
     "model_type": "must be an object",
     "model_attributes_type": "must be an object",
 }
+_SIZES: Final = {
+    "too_short": "must have at least {min_length} entry",
+    "too_long": "must have at most {max_length} entries",
+}
 
 
 def _message(error: Any) -> str:
     """A sentence's end about the field, without what was sent (it may be a key)."""
     if (known := _MESSAGES.get(error["type"])) is not None:
         return known
+    if (size := _SIZES.get(error["type"])) is not None:
+        return size.format(**error["ctx"])
     text = str(error["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     return text[:1].lower() + text[1:]

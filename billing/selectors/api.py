@@ -17,7 +17,7 @@ from billing.selectors import cursors, subscriptions
 from billing.selectors.identities import Identity
 from billing.selectors.transactions import find, first_seq
 from billing.selectors.usage import Use
-from catalog.pricing.units import CREDIT, decimal_to_text, from_minor, micros_to_text
+from catalog.pricing.units import CREDIT, decimal_to_text, from_minor, micros_to_text, parse_micros
 from catalog.terms import Terms
 from config.ids import public_id
 
@@ -290,7 +290,7 @@ def charge_body(row: Charge) -> Body:
         "hold": micros_to_text(row.amount if is_open else 0),
         "refunded": micros_to_text(row.refunded),
         "uncollected": micros_to_text(row.uncollected),
-        "lines": _lines(row.cost_lines if row.cost_lines is not None else row.estimate_lines),
+        "lines": _charged_lines(row),
         "offers": row.estimate_lines[0].get("offers", []) if row.estimate_lines else [],
         "reference": row.reference or None,
         "reason": row.reason or None,
@@ -298,6 +298,22 @@ def charge_body(row: Charge) -> Body:
         "expires_at": instant(row.expires_at) if is_open else None,
         "finished_at": None if row.finished_at is None else instant(row.finished_at),
     }
+
+
+def _charged_lines(row: Charge) -> list[dict[str, str]]:
+    """The lines that add up to what the work cost, or to its estimate while that is all there is.
+
+    Where the generation service named a cost of its own, that is the one line.
+    """
+    if row.cost_lines is not None:
+        return _lines(row.cost_lines)
+    estimated = _lines(row.estimate_lines)
+    whole = None if row.cost is None else row.cost + row.uncollected
+    is_charged = row.status in (Charge.Status.SETTLED, Charge.Status.REFUNDED)
+    if not is_charged or whole is None or sum(parse_micros(line["amount"]) for line in estimated) == whole:
+        return estimated
+    text = micros_to_text(whole)
+    return [{"what": "Actual cost", "quantity": "1", "unit_price": text, "amount": text}]
 
 
 def _lines(kept: list[dict[str, Any]]) -> list[dict[str, str]]:

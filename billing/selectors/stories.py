@@ -77,6 +77,10 @@ class Story:
     lines: list[PriceLine]
     estimate: list[PriceLine]
     """The lines of the estimate, where they are not those of the price."""
+    whole: int | None
+    """What the work cost, charged or not, in micros; None while it is not known."""
+    uncollected: int
+    """What of it the balance did not cover: not charged."""
     prices: Prices | None
     used: list[Used]
     grant: Grant | None
@@ -101,6 +105,8 @@ def story(account_id: uuid.UUID, transaction_id: uuid.UUID) -> Story | None:
         steps=_charge_steps(row, charge) if charge else [_single_step(row)],
         lines=lines,
         estimate=estimate if estimate != lines else [],
+        whole=None if charge is None or charge.cost is None else charge.cost + charge.uncollected,
+        uncollected=charge.uncollected if charge else 0,
         prices=story_links.prices(charge.price_book_id) if charge else None,
         used=_used(row.pk),
         grant=Grant.objects.filter(transaction_id=row.pk).first(),
@@ -156,7 +162,7 @@ def _remarks(charge: Charge) -> list[str]:
     elif cost < charge.amount:
         remarks.append("It was less than was held; the rest returned at once")
     if charge.uncollected:
-        remarks.append("What the balance did not cover is on the house")
+        remarks.append("What the balance did not cover was not charged and will not be")
     if charge.finished_at is not None and charge.finished_at > charge.expires_at:
         remarks.append("It came late, after the hold's time was over")
     return remarks

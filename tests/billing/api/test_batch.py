@@ -62,6 +62,9 @@ def test_not_none_and_not_more(ann: Payer, studio: Api) -> None:
     for charges in wrong:
         assert studio.post(PATH, {"charges": charges}).status == 422
     assert studio.post(PATH, [work(ann)]).status == 422
+    none, many = (studio.post(PATH, {"charges": charges}).body["errors"] for charges in wrong[:2])
+    assert none == [{"field": "charges", "message": "must have at least 1 entry"}]
+    assert many == [{"field": "charges", "message": "must have at most 500 entries"}]
     assert not Charge.objects.exists()
 
 
