@@ -14,6 +14,7 @@ from billing.services import (
     balance_notices,
     charges,
     comfort,
+    commitments,
     credit_limits,
     estimate_accuracy,
     expiry,
@@ -102,8 +103,9 @@ def follow_usage() -> None:
 
 @shared_task(name="billing.count_offers", ignore_result=True)
 def count_offers() -> None:
-    """Soon after a month began, count the one before for offers whose tier follows it."""
+    """Soon after a month began, count the one before: for tiers that follow it, and what commitments lack."""
     offers.count_months()
+    commitments.bill_due()
 
 
 @shared_task(name="billing.measure_estimates", ignore_result=True)

@@ -18,9 +18,10 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 from accounts.admin import ViewOnly
 from accounts.models import User
 from billing.errors import InvalidRequest, Refusal
+from billing.ledger.models import Charge
 from billing.models import Offer, OfferMonth, PriceLock
 from billing.models.offers import Agreement
-from billing.services import offers
+from billing.services import commitments, offers
 from billing.services.offers import NewOffer
 from catalog.models import PriceBook
 
@@ -69,6 +70,11 @@ class OfferForm(ModelForm):  # type: ignore[type-arg]  # ModelForm is not generi
         self.fields["name"].required = False
         self.fields["starts_at"].required = False
         self.fields["starts_at"].initial = None
+        self.fields[
+            "committed"
+        ].help_text = (
+            "Requests a calendar month; it decides the tier, and what is missing in a whole month is charged."
+        )
         self.fields["starts_at"].help_text = "From this moment (UTC); empty: now."
 
     def clean(self) -> dict[str, Any]:
@@ -196,9 +202,21 @@ class AgreementAdmin(ModelAdmin):
 
 
 class MonthInline(ViewOnly, TabularInline):
+    """What was counted, and of a commitment what became of what is missing."""
+
     model = OfferMonth
     extra = 0
-    fields = ("month", "quantity", "counted_at")
+    fields = ("month", "quantity", "shortfall", "counted_at")
+    readonly_fields = ("shortfall",)
+
+    @admin.display(description="missing")
+    def shortfall(self, row: OfferMonth) -> str:
+        missing = (row.offer.committed or 0) - row.quantity
+        if missing <= 0:
+            return "–"
+        charge = Charge.objects.filter(pk=commitments.charge_id(row)).first()
+        state = "not charged yet" if charge is None else f"{charge.public_id}, {charge.status}"
+        return f"{missing:,}: {state}"
 
 
 @admin.register(Offer)

@@ -106,6 +106,12 @@ class Offer(Agreement):
     def __str__(self) -> str:
         return f"{self.name} for {self.account}"
 
+    def covers(self, model: str, operation: str) -> bool:
+        """Whether it is for this item."""
+        return (not self.only_models or model in self.only_models) and (
+            not self.only_operations or operation in self.only_operations
+        )
+
     def tier(self, quantity: int) -> tuple[Decimal, Decimal | None] | None:
         """Percent off and fixed price (or None) at so many a month; None below the first tier."""
         passed = [tier for tier in self.tiers if tier["above"] == 0 or quantity > tier["above"]]
@@ -117,7 +123,9 @@ class Offer(Agreement):
 
 
 class OfferMonth(models.Model):
-    """What an offer without a commitment counted for a month: the accepted requests of the month before."""
+    """What was counted for a month: the accepted requests of the month before. Without a commitment it decides the
+    tier, with one what is missing is charged.
+    """
 
     offer = models.ForeignKey(Offer, on_delete=models.CASCADE, related_name="months")
     month = models.DateField(help_text="First day of the calendar month (UTC) it decides.")

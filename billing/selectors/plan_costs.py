@@ -26,7 +26,7 @@ MOST_CHARGES: Final = 20_000
 _SQL: Final = """
 SELECT model, operation, parameters::text, outputs::text, count(*), min(authorized_at)
   FROM (SELECT model, operation, parameters, outputs, authorized_at FROM ledger_charge
-         WHERE account_id = %(account)s AND status = 'settled' AND authorized_at >= %(since)s
+         WHERE account_id = %(account)s AND status = 'settled' AND authorized_at >= %(since)s AND model <> 'commitment'
          ORDER BY id DESC LIMIT %(most)s) newest
  GROUP BY 1, 2, 3, 4
 """

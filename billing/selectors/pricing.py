@@ -9,6 +9,7 @@ from django.utils.timezone import now
 
 from accounts.models import BillingAccount
 from billing.models import PriceLock
+from billing.selectors.commitments import missing_price
 from billing.selectors.offers import Agreed, AgreedOffer
 from catalog import snapshot
 from catalog.pricing.errors import InvalidAmount
@@ -70,6 +71,8 @@ class AgreedPrice:
     quantity: int
     is_committed: bool
     is_planned: bool
+    missing: int = 0
+    """Micros for each request that is missing from the commitment at a month's end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +171,7 @@ def _agreed_price(offer: AgreedOffer, moment: datetime) -> AgreedPrice:
         quantity=offer.quantity(moment),
         is_committed=row.committed is not None,
         is_planned=row.status(moment) == "planned",
+        missing=0 if row.committed is None else missing_price(row, max(moment, row.starts_at)),
     )
 
 

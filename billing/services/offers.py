@@ -29,13 +29,14 @@ from catalog.pricing.units import decimal_to_text
 log = logging.getLogger(__name__)
 MOST_TIERS: Final = 12
 _TIER: Final = re.compile(r"(\d[\d,_ ]{0,12}?)\s*:\s*(\d{1,9}(?:\.\d{1,6})?)\s*(%?)", re.ASCII)
-# Each request counts what its ``count`` says, 1 where it has no number there; what failed or was given back does not.
-_QUANTITY_SQL: Final = """
+# Each request counts what its ``count`` says, 1 where it has no number there; what failed or was given back does not,
+# nor does what was charged for a commitment that was not kept.
+QUANTITY_SQL: Final = """
 SELECT coalesce(sum(CASE jsonb_typeof(parameters -> 'count')
                     WHEN 'number' THEN (parameters ->> 'count')::numeric ELSE 1 END), 0)::bigint
   FROM ledger_charge
  WHERE account_id = %(account)s AND authorized_at >= %(since)s AND authorized_at < %(until)s
-   AND status IN ('authorized', 'settled')
+   AND status IN ('authorized', 'settled') AND model <> 'commitment'
    AND (%(models)s::text[] = '{}' OR model = ANY (%(models)s))
    AND (%(operations)s::text[] = '{}' OR operation = ANY (%(operations)s))
 """
@@ -177,7 +178,7 @@ def _count(offer: Offer, moment: datetime) -> bool:
     since, _ = periods.period(until, -1)
     with connection.cursor() as cursor:
         cursor.execute(
-            _QUANTITY_SQL,
+            QUANTITY_SQL,
             {
                 "account": offer.account_id,
                 "since": since,

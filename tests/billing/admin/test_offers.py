@@ -1,6 +1,6 @@
 """Staff make and end agreements with single accounts; nobody edits one."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -8,7 +8,9 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from accounts.models import BillingAccount, User
-from billing.models import Offer, PriceLock
+from billing.models import Offer, OfferMonth, PriceLock
+from billing.services import commitments
+from catalog import snapshot
 from catalog.models import PriceBook
 
 
@@ -36,6 +38,21 @@ def test_an_offer_is_made_with_the_staffs_name(staff: Client, account: BillingAc
     assert "0: 10%" in shown
     assert 'name="_save"' not in shown
     assert staff.get(reverse("admin:billing_offer_changelist")).status_code == 200
+
+
+def test_what_became_of_a_commitment_stands_with_its_offer(staff: Client, account: BillingAccount) -> None:
+    april, may = datetime(2026, 4, 1, tzinfo=UTC), datetime(2026, 5, 1, tzinfo=UTC)
+    made = Offer.objects.create(
+        account=account, name="Volume", tiers=[{"above": 0, "percent": "10"}], unit="credit", reason="x",
+        committed=10, starts_at=april,
+    )  # fmt: skip
+    month = OfferMonth.objects.create(offer=made, month=may.date(), quantity=8)
+    snapshot.refresh()
+    page = reverse("admin:billing_offer_change", args=[made.pk])
+    assert "2: not charged yet" in staff.get(page).content.decode()
+    commitments.bill_due(may)
+    told = f"2: ch_{commitments.charge_id(month).hex}, settled"
+    assert told in staff.get(page).content.decode()
 
 
 @pytest.mark.parametrize(
