@@ -3,12 +3,13 @@
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.admin import AccountMembershipInline, ApiKeyInline, BillingAccountAdmin, ViewOnly
 from accounts.models import ApiKey, NoticeChoice
-from billing.ledger import clock
+from billing.ledger import clock, key_limits
 from billing.ledger.models import KeyLimit
 from billing.models import BalanceAlert, Notice, SpendingLimit
 from catalog.pricing.units import micros_to_text
@@ -76,7 +77,7 @@ class LimitedKeyInline(ApiKeyInline):
 
     @admin.display(description="may spend")
     def may_spend(self, key: ApiKey) -> str:
-        row = KeyLimit.objects.filter(pk=key.pk).first()
+        row = key_limits.of_key(key.pk)
         if row is None:
             return "–"
         month = clock.now().date().replace(day=1)
@@ -115,17 +116,21 @@ class SpendingLimitAdmin(ViewOnly, ModelAdmin):
 
 @admin.register(KeyLimit)
 class KeyLimitAdmin(ViewOnly, ModelAdmin):
-    """What single API keys may spend, as authorize counts it."""
+    """What API keys may spend, as authorize counts it: one row for a key and those that replaced it."""
 
     list_display = ("key", "month", "monthly_text", "in_month", "budget_text", "in_all")
     search_fields = ("=api_key_id", "=account_id")
-    search_help_text = "The id of the key or of its account"
+    search_help_text = "The id of the first key of a rotation, or of its account"
     ordering = ("api_key_id",)
 
     @admin.display(description="API key")
     def key(self, row: KeyLimit) -> str:
-        key = ApiKey.objects.select_related("account").filter(pk=row.api_key_id).first()
-        return str(row.api_key_id) if key is None else f"{key.account} · {key}"
+        """The one in use; those it replaced spend the same limit."""
+        keys = ApiKey.objects.filter(Q(pk=row.api_key_id) | Q(limited_as=row.api_key_id))
+        newest = keys.select_related("account").order_by("created_at", "pk").last()
+        if newest is None:
+            return str(row.api_key_id)
+        return f"{newest.account} · {newest}" + (f" and {n - 1} before it" if (n := keys.count()) > 1 else "")
 
     @admin.display(description="most a month")
     def monthly_text(self, row: KeyLimit) -> str:

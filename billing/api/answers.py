@@ -93,7 +93,11 @@ class SpendingLimit(Answer):
 
 
 class KeyLimits(Answer):
-    """What one API key may spend a calendar month (UTC) and in all, and what it has; null is no limit."""
+    """What one API key may spend a calendar month (UTC) and in all, and what it has; null is no limit.
+
+    `limited_with`: the other keys of its rotation, which spend the same limits: what a limited key has spent is what
+    all of them have.
+    """
 
     id: Annotated[str, Field(pattern="^key_[0-9a-f]{32}$")]
     name: str
@@ -105,6 +109,7 @@ class KeyLimits(Answer):
     total_budget: Amount | None
     spent_this_month: Amount
     spent_in_all: Amount
+    limited_with: list[str]
     resets_at: Moment
 
 
@@ -225,31 +230,6 @@ class Statements(Answer):
 
     data: list[Statement]
     next_cursor: None
-
-
-class UsageSum(Answer):
-    """``id``: a model, an operation, a key (null: none was given) or a day; ``net`` is charged less refunded."""
-
-    id: str | None
-    requests: int
-    charged: Amount
-    refunded: Amount
-    net: Amount
-
-
-class UsageSummary(Answer):
-    """What was used from ``since`` to before ``until``, and its parts: largest first, days in their order."""
-
-    unit: Unit
-    group: Literal["model", "operation", "key", "day"]
-    since: Annotated[str, Field(json_schema_extra={"format": "date"})]
-    until: Annotated[str, Field(json_schema_extra={"format": "date"})]
-    as_of: Moment
-    requests: int
-    charged: Amount
-    refunded: Amount
-    net: Amount
-    data: list[UsageSum]
 
 
 class Line(Answer):
@@ -405,47 +385,3 @@ class LimitCentsSet(Answer):
 
     limitCents: int  # noqa: N815 - the published name
     updated: Literal[True]
-
-
-InvoiceId = Annotated[str, Field(pattern="^inv_[0-9a-f]{32}$")]
-
-
-class Invoice(Answer):
-    """Work had on credit: ``total`` in the account's unit, ``amount_due`` in cash, rounded to its smallest coin."""
-
-    id: InvoiceId
-    number: str
-    status: Literal["open", "paid", "void"]
-    period_start: Moment
-    period_end: Moment
-    unit: Unit
-    total: Amount
-    currency: str
-    amount_due: Amount
-    issued_at: Moment
-    due_at: Moment
-    paid_at: Moment | None
-    overdue: bool
-
-
-class InvoiceLine(Answer):
-    """A model's operation, or without a model what was set against the work."""
-
-    description: str
-    model: str | None
-    operation: str | None
-    quantity: int | None
-    amount: Amount
-
-
-class InvoiceWithLines(Invoice):
-    """An invoice and the lines that add up to its total."""
-
-    lines: list[InvoiceLine]
-
-
-class Invoices(Answer):
-    """A page of invoices, newest first."""
-
-    data: list[Invoice]
-    next_cursor: str | None

@@ -44,6 +44,7 @@ def list_keys(request: HttpRequest) -> HttpResponse:
 def put_key_limit(request: HttpRequest, key_id: str, body: KeyLimitsBody) -> HttpResponse:
     """What the key may spend a calendar month (UTC) and in all, counting what it has spent before; null is no limit.
 
+    Keys of one rotation spend the same limits.
     What would pass one is refused with `spending_limit_reached`. A key under a limit of its own cannot change limits.
     """
     account, wanted = _account(request), parse_id("key", key_id)
@@ -70,6 +71,7 @@ def _key(row: key_selectors.KeyRow, unit: str) -> dict[str, object]:
         "total_budget": None if budget is None else micros_to_text(budget),
         "spent_this_month": micros_to_text(row.spent.month),
         "spent_in_all": micros_to_text(row.spent.total),
+        "limited_with": [other.public_id for other in row.together],
         "resets_at": selectors.instant(selectors.next_month(clock.now())),
     }
 

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import F, Sum
 from django.db.models.functions import Greatest
 
-from billing.ledger import clock
+from billing.ledger import clock, key_limits
 from billing.ledger.errors import OtherUnit
 from billing.ledger.grants import create_lot, lots_total, note_next_expiry
 from billing.ledger.models import Balance, Charge, Grant, GrantUse, KeyLimit, Transaction
@@ -70,7 +70,8 @@ def _give_back_spend(balance: Balance, charge: Charge, amount: int) -> None:
     this_month = charge.authorized_at.date() >= month
     if balance.spend_month == month and this_month:
         Balance.objects.filter(pk=balance.pk).update(spend_accepted=max(0, balance.spend_accepted - amount))
-    limit = KeyLimit.objects.filter(api_key_id__in=[charge.api_key_id])
+    key = charge.api_key_id and key_limits.counted_as(charge.api_key_id)
+    limit = KeyLimit.objects.filter(api_key_id__in=[key])
     limit.update(accepted=Greatest(0, F("accepted") - amount))
     if this_month:
         limit.filter(month=month).update(month_accepted=Greatest(0, F("month_accepted") - amount))

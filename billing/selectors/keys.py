@@ -74,12 +74,16 @@ class KeyMeter:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One key with its state: active, ending (replaced by a rotation), expired or revoked."""
+    """One key with its state: active, ending (replaced by a rotation), expired or revoked.
+
+    ``together``: the other keys of its rotation, newest first, which spend the same limits.
+    """
 
     key: ApiKey
     state: str
     spent: Spent = Spent()
     limit: KeyLimit | None = None
+    together: tuple[ApiKey, ...] = ()
 
     @property
     def meters(self) -> list[KeyMeter]:
@@ -118,15 +122,21 @@ def rows(account: BillingAccount) -> list[KeyRow]:
     moment = now()
     listed = ApiKey.objects.filter(account=account).select_related("created_by", "replaced_by")
     used, limits = spent(account.pk), key_limits.of(account.pk)
+    rotations: dict[uuid.UUID, list[ApiKey]] = defaultdict(list)
+    for key in listed.order_by("-created_at", "-pk"):
+        rotations[key.limit_id].append(key)
     found = [
-        KeyRow(key, _state(key, moment), used[key.pk], limits.get(key.pk))
+        KeyRow(
+            key, _state(key, moment), used[key.pk], limits.get(key.pk),
+            tuple(other for other in rotations[key.limit_id] if other.pk != key.pk),
+        )
         for key in listed.order_by("-created_at", "-pk")
-    ]
+    ]  # fmt: skip
     return sorted(found, key=lambda row: not row.can_revoke)
 
 
 def spent(account_id: uuid.UUID) -> dict[uuid.UUID, Spent]:
-    """What each key has spent; a key under a limit as that limit counts it."""
+    """What each key has spent; a key under a limit as that limit counts it, with the keys that share it."""
     today = clock.now().date()
     month = today.replace(day=1)
     found: dict[uuid.UUID, Spent] = defaultdict(Spent)

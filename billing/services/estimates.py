@@ -6,9 +6,8 @@ from typing import Any
 
 from django.utils.timezone import now
 
-from billing.ledger import balances, clock
+from billing.ledger import balances, clock, key_limits
 from billing.ledger.balances import BalanceView
-from billing.ledger.models import KeyLimit
 from billing.selectors import counts
 from billing.selectors.api import instant
 from billing.selectors.identities import Identity
@@ -72,7 +71,7 @@ def covers(standing: BalanceView, priced: Priced, key_id: uuid.UUID | None = Non
 
 
 def _within_key(key_id: uuid.UUID | None, needed: int) -> bool:
-    limit = KeyLimit.objects.filter(pk=key_id).first() if key_id is not None else None
+    limit = key_limits.of_key(key_id)
     if limit is None:
         return True
     this_month = limit.month_accepted if limit.month == clock.now().date().replace(day=1) else 0

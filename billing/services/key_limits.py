@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Literal
 
-from django.db import transaction
-
 from accounts.models import ApiKey
 from billing.errors import Forbidden, InvalidState
 from billing.ledger import key_limits
@@ -34,7 +32,8 @@ def set_limits(
 ) -> None:
     """Limit a key to ``monthly`` micros per calendar month and ``budget`` in all; None for no limit.
 
-    What it has spent before counts. ``asked_by`` is the key that asks, which must be under no limit of its own:
+    What it has spent before counts; a key and those that replaced it spend the same limits.
+    ``asked_by`` is the key that asks, which must be under no limit of its own:
     a limited key could lift it. Raises Forbidden, InvalidState.
     """
     assert key.account_id is not None
@@ -45,27 +44,6 @@ def set_limits(
             "A key with a limit of its own cannot change limits. Use another key or the dashboard."
         )
     key_limits.set_limit(api_key_id=key.pk, account_id=key.account_id, monthly=monthly, budget=budget)
-
-
-@transaction.atomic
-def carry_over(old: ApiKey, new: ApiKey) -> None:
-    """A rotated key's successor has its limits and what is spent of them.
-
-    Both count for themselves while both work: together they can spend what was left at most twice.
-    """
-    assert old.account_id is not None
-    row = key_limits.of(old.account_id).get(old.pk)
-    if row is None:
-        return
-    KeyLimit.objects.create(
-        api_key_id=new.pk,
-        account_id=row.account_id,
-        monthly=row.monthly,
-        budget=row.budget,
-        month=row.month,
-        month_accepted=row.month_accepted,
-        accepted=row.accepted,
-    )
 
 
 def first_stop(row: KeyLimit, required: int, month: date) -> Stop | None:

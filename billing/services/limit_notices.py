@@ -109,10 +109,10 @@ def stopped(account_id: uuid.UUID, required: int) -> bool:
 
 @transaction.atomic
 def key_stopped(account_id: uuid.UUID, key_id: uuid.UUID, required: int) -> bool:
-    """Tell an account, once per key, period and limit, that a key's own limit refused ``required`` micros."""
+    """Tell an account, once per rotation of a key, period and limit, that the key's limit refused ``required`` micros."""
     account = BillingAccount.objects.get(pk=account_id)
     key = ApiKey.objects.filter(pk=key_id, account=account).first()
-    row = key_limits.of(account_id).get(key_id)
+    row = key_limits.of_key(key_id)
     month = _month()
     stop = None if row is None else first_stop(row, required, month)
     if key is None or stop is None:
@@ -121,7 +121,7 @@ def key_stopped(account_id: uuid.UUID, key_id: uuid.UUID, required: int) -> bool
     return notices.tell(
         account,
         Kind.KEY_LIMIT_STOPPED,
-        f"{key.pk.hex}:{period}:{stop.limit}",
+        f"{key.limit_id.hex}:{period}:{stop.limit}",
         key=public_id("key", key.pk),
         name=key.name,
         period=stop.period,

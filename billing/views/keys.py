@@ -7,7 +7,6 @@ that made it and nowhere else: not in the session, not in a message, not in a lo
 import uuid
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -95,9 +94,7 @@ def rotate(request: HttpRequest, key_id: str) -> HttpResponse:
     if request.method == "GET":
         return _action(request, "rotate", {"key": key})
     try:
-        with transaction.atomic():
-            successor, text = keys.rotate(key, created_by=signed_in(request))
-            key_limits.carry_over(key, successor)
+        successor, text = keys.rotate(key, created_by=signed_in(request))
     except AccountsRefusal as refusal:
         return _done(request, str(refusal), messages.ERROR)
     return _action(request, "created", {"key": successor, "text": text, "old": key})

@@ -7,7 +7,6 @@ import pytest
 from accounts import keys
 from accounts.keys import create_key
 from accounts.models import ApiKey
-from billing.services import key_limits
 from config.ids import public_id
 from tests.billing.api.conftest import Api, Payer, Reply
 
@@ -138,17 +137,22 @@ def test_a_batch_stops_at_the_key_s_limit(studio: Api, ann: Payer, other: Payer)
     ]
 
 
-def test_a_successor_has_the_limits_and_what_is_spent_of_them(studio: Api, ann: Payer, other: Payer) -> None:
-    limit(ann, other, "8", "30")
+def test_a_rotated_key_and_its_successor_have_one_budget(studio: Api, ann: Payer, other: Payer) -> None:
+    limit(ann, other, "12", "30")
     authorize(studio, ann)
     old = key_of(ann)
     new, text = keys.rotate(old)
-    key_limits.carry_over(old, new)
     successor = Payer(ann.account, text, Api(text))
-    assert authorize(studio, successor).status == 402
+    assert authorize(studio, successor).status == 202
+    assert [authorize(studio, payer).status for payer in (successor, ann)] == [402, 402]
     listed = {key["id"]: key for key in other.api.get("/v1/keys").body["data"]}
-    assert listed[new.public_id]["spent_in_all"] == "5"
-    assert listed[new.public_id]["total_budget"] == "30"
+    for mine, its in ((old, new), (new, old)):
+        shown = listed[mine.public_id]
+        assert (shown["spent_in_all"], shown["total_budget"]) == ("10", "30")
+        assert shown["limited_with"] == [its.public_id]
+    assert listed[key_of(other).public_id]["limited_with"] == []
+    limit(successor, other, "100", None)
+    assert authorize(studio, ann).status == 202, "set on one of them, for both"
 
 
 def test_a_spending_limit_has_a_mode(studio: Api, ann: Payer) -> None:

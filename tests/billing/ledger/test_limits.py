@@ -2,11 +2,14 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 
 import pytest
+from django.db import connection
+from django.utils import timezone
 
-from accounts.keys import create_key
-from accounts.models import BillingAccount
+from accounts.keys import create_key, rotate
+from accounts.models import ApiKey, BillingAccount
 from billing.ledger import key_limits, refunds
 from billing.ledger.holds import Outcome, PlaceRequest, place
 from billing.ledger.models import KeyLimit
@@ -91,6 +94,89 @@ def test_a_limit_counts_what_the_key_spent_before(open_account: OpenAccount) -> 
     limit(account, key)
     assert key_limits.of(account) == {}
     assert codes(place([wanted(account, 50, api_key=key)])) == ["authorized"]
+
+
+def rotated(key: uuid.UUID) -> uuid.UUID:
+    return rotate(ApiKey.objects.get(pk=key))[0].pk
+
+
+def test_a_key_and_those_that_replaced_it_spend_one_limit(open_account: OpenAccount) -> None:
+    account = open_account(100)
+    first = key_of(account)
+    early = hold(account, 2, api_key=first)
+    limit(account, first, monthly=10, budget=12)
+    second = rotated(first)
+    both = [wanted(account, 4, api_key=key) for key in (first, second, first)]
+    assert codes(place(both)) == ["authorized", "authorized", "key_limit_reached"]
+    assert codes(place([wanted(account, 1, api_key=second)])) == ["key_limit_reached"]
+    settle(early, 1)
+    third = rotated(second)
+    assert codes(place([wanted(account, 1, api_key=third)])) == ["authorized"]
+    settled = hold(account, 0, api_key=third)
+    void(settled)
+    assert KeyLimit.objects.get().accepted == 10 * CREDIT
+    assert {row.pk for row in key_limits.of(account).values()} == {first}
+    assert set(key_limits.of(account)) == {first, second, third}
+
+
+def test_work_of_the_old_key_comes_back_to_the_common_limit(open_account: OpenAccount) -> None:
+    account = open_account(100)
+    first = key_of(account)
+    limit(account, first, budget=10)
+    old_work = hold(account, 9, api_key=first)
+    second = rotated(first)
+    settle(old_work, 5)
+    assert codes(place([wanted(account, 6, api_key=second)])) == ["key_limit_reached"]
+    refunds.refund_charge(charge_id=old_work, micros=3 * CREDIT, reason="late")
+    assert codes(place([wanted(account, 8, api_key=second), wanted(account, 1, api_key=first)])) == [
+        "authorized",
+        "key_limit_reached",
+    ]
+
+
+def test_a_limit_set_on_a_successor_counts_what_the_first_key_spent(open_account: OpenAccount) -> None:
+    account = open_account(100)
+    first, other = key_of(account), key_of(account)
+    settle(hold(account, 6, api_key=first), 6)
+    hold(account, 5, api_key=other)
+    second = rotated(first)
+    limit(account, second, monthly=10)
+    assert KeyLimit.objects.get().pk == first
+    assert codes(place([wanted(account, 5, api_key=second), wanted(account, 4, api_key=first)])) == [
+        "key_limit_reached",
+        "authorized",
+    ]
+    limit(account, first)
+    assert key_limits.of(account) == {}
+
+
+def test_limits_from_before_become_one_for_each_rotation(open_account: OpenAccount) -> None:
+    account = open_account(100)
+    first, other = key_of(account), key_of(account)
+    settle(hold(account, 6, api_key=first), 6)
+    second = rotated(first)
+    settle(hold(account, 3, api_key=second), 3)
+    for key, budget, accepted in ((first, 10, 6), (second, 12, 9), (other, 5, 1)):
+        KeyLimit.objects.create(
+            api_key_id=key, account_id=account, budget=budget * CREDIT, accepted=accepted * CREDIT
+        )
+    migration = import_module("billing.migrations.0010_keys_limited_together")
+    with connection.cursor() as cursor:
+        cursor.execute(migration.TOGETHER)
+    rows = KeyLimit.objects.order_by("budget").values_list("api_key_id", "budget", "accepted")
+    assert list(rows) == [(other, 5 * CREDIT, CREDIT), (first, 12 * CREDIT, 9 * CREDIT)]
+
+
+def test_a_month_begins_at_midnight_utc_wherever_the_limit_is_set(open_account: OpenAccount) -> None:
+    account = open_account(100)
+    key = key_of(account)
+    at(datetime(2026, 1, 31, 22, tzinfo=UTC))
+    settle(hold(account, 6, api_key=key), 6)
+    at(datetime(2026, 2, 1, 1, tzinfo=UTC))
+    with timezone.override("Asia/Tokyo"):
+        limit(account, key, monthly=10)
+    assert KeyLimit.objects.get().month_accepted == 0
+    assert codes(place([wanted(account, 10, api_key=key)])) == ["authorized"]
 
 
 def site(account: uuid.UUID, since: datetime, most: int | None = 2) -> PlaceRequest:

@@ -81,13 +81,22 @@ def test_a_dialog_for_htmx(browser: Client, account: BillingAccount, key: ApiKey
     assert saved["HX-Redirect"] == "/keys"
 
 
-def test_a_rotated_key_hands_its_limits_on(browser: Client, account: BillingAccount, key: ApiKey) -> None:
+def test_a_rotated_key_and_its_successor_spend_one_limit(
+    browser: Client, account: BillingAccount, key: ApiKey
+) -> None:
     work(account, 5, api_key=key.pk)
     browser.post(f"/keys/{key.public_id}/limit", {"monthly": "8", "budget": ""})
     browser.post(f"/keys/{key.public_id}/rotate")
     successor = ApiKey.objects.get(replaces=key)
-    assert limits_of(successor) == (8 * CREDIT, None)
-    assert key_limits.of(account.pk)[successor.pk].month_accepted == 5 * CREDIT
+    work(account, 2, api_key=successor.pk)
+    both = key_limits.of(account.pk)
+    assert both[key.pk] == both[successor.pk]
+    assert (both[key.pk].monthly, both[key.pk].month_accepted) == (8 * CREDIT, 7 * CREDIT)
+    for shown in (key, successor):
+        html = " ".join(browser.get(f"/keys/{shown.public_id}/limit").content.decode().split())
+        assert ", with the key of its rotation, has spent" in html
+    listed = browser.get("/keys").content.decode().replace("\xa0", " ")
+    assert listed.count(">7 of 8 credits a month<") == 2
 
 
 @pytest.mark.parametrize(("role", "status"), [(Role.BILLING, 200), (Role.DEVELOPER, 403), (Role.VIEWER, 403)])
