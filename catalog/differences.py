@@ -1,12 +1,14 @@
 """What changes between two states of a profile: added, changed and removed, old beside new."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from catalog.loader import LoadedProfile
-from catalog.models import PriceBook, Profile
+from catalog.models import AIModel, PriceBook, PriceList, Profile
 from catalog.pricing.units import decimal_to_text
+from catalog.profile_file import ModelEntry, PriceListEntry, ProfileHead
+from catalog.resolve import ListedItem
 from catalog.rules import Document
 from catalog.store import item_of, plan_document, price_document
 from catalog.terms import PlanEntry, Settings
@@ -86,42 +88,13 @@ def file_document(loaded: LoadedProfile) -> Document:
     """The state a file describes."""
     file = loaded.file
     return {
-        "profile": {
-            "name": file.profile.name,
-            "cash_currency": file.profile.cash_currency,
-            "credit_price": _text(file.profile.credit_price),
-        },
+        "profile": _profile(file.profile),
         "terms": file.terms.model_dump(mode="json"),
         "plan": {plan.slug: plan.model_dump(mode="json") for plan in file.plan},
-        "model": {
-            model.id: {
-                "name": model.name,
-                "tier": model.tier,
-                "description": model.description,
-                "provider_cost": _text(model.provider_cost),
-            }
-            for model in file.model
-        },
+        "model": {model.id: _model(model) for model in file.model},
         "operation": {operation.id: {"name": operation.name} for operation in file.operation},
-        "price_list": {
-            entry.id: {
-                "name": entry.name,
-                "unit": entry.unit,
-                "modes": list(entry.modes),
-                "markup": _text(entry.markup),
-                "round_to": _text(entry.round_to),
-            }
-            for entry in file.price_list
-        },
-        "price": {
-            slug: {
-                f"{listed.item.model}.{listed.item.operation}": price_document(
-                    listed.item, listed.provider_cost
-                )
-                for listed in items
-            }
-            for slug, items in loaded.lists.items()
-        },
+        "price_list": {entry.id: _price_list(entry) for entry in file.price_list},
+        "price": {slug: _listed(items) for slug, items in loaded.lists.items()},
     }
 
 
@@ -132,38 +105,17 @@ def stored_document(slug: str) -> Document:
         return {}
     lists = list(profile.price_lists.filter(active=True))
     return {
-        "profile": {
-            "name": profile.name,
-            "cash_currency": profile.cash_currency,
-            "credit_price": _text(profile.credit_price),
-        },
+        "profile": _profile(profile),
         "terms": Settings.model_validate(profile.settings).model_dump(mode="json"),
         "plan": {
             plan.slug: PlanEntry.model_validate(plan_document(plan)).model_dump(mode="json")
             for plan in profile.plans.filter(active=True)
         },
-        "model": {
-            model.slug: {
-                "name": model.name,
-                "tier": model.tier,
-                "description": model.description,
-                "provider_cost": _text(model.provider_cost),
-            }
-            for model in profile.ai_models.filter(active=True)
-        },
+        "model": {model.slug: _model(model) for model in profile.ai_models.filter(active=True)},
         "operation": {
             operation.slug: {"name": operation.name} for operation in profile.operations.filter(active=True)
         },
-        "price_list": {
-            row.slug: {
-                "name": row.name,
-                "unit": row.unit,
-                "modes": row.modes,
-                "markup": _text(row.markup),
-                "round_to": _text(row.round_to),
-            }
-            for row in lists
-        },
+        "price_list": {row.slug: _price_list(row) for row in lists},
         "price": {row.slug: book_document(row.books.filter(status="published").first()) for row in lists},
     }
 
@@ -181,3 +133,33 @@ def book_document(book: PriceBook | None) -> Document:
 
 def _text(value: Any) -> str | None:
     return None if value is None else decimal_to_text(value)
+
+
+def _profile(of: Profile | ProfileHead) -> Document:
+    return {"name": of.name, "cash_currency": of.cash_currency, "credit_price": _text(of.credit_price)}
+
+
+def _model(of: AIModel | ModelEntry) -> Document:
+    return {
+        "name": of.name,
+        "tier": of.tier,
+        "description": of.description,
+        "provider_cost": _text(of.provider_cost),
+    }
+
+
+def _price_list(of: PriceList | PriceListEntry) -> Document:
+    return {
+        "name": of.name,
+        "unit": of.unit,
+        "modes": list(of.modes),
+        "markup": _text(of.markup),
+        "round_to": _text(of.round_to),
+    }
+
+
+def _listed(items: Iterable[ListedItem]) -> Document:
+    return {
+        f"{entry.item.model}.{entry.item.operation}": price_document(entry.item, entry.provider_cost)
+        for entry in items
+    }

@@ -4,7 +4,7 @@ from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
 from accounts.models import BillingAccount
-from billing.api import answers
+from billing.api import invoice_answers
 from billing.api.errors_of import errors
 from billing.api.http import ok
 from billing.api.schemas import Paging
@@ -15,14 +15,16 @@ from billing.selectors import invoices as selectors
 router = Router(auth=CustomerAuth(), tags=["Invoices"])
 
 
-@router.get("/invoices", response={200: answers.Invoices, **errors(422)}, summary="Invoices")
+@router.get("/invoices", response={200: invoice_answers.Invoices, **errors(422)}, summary="Invoices")
 def invoices(request: HttpRequest, query: Query[Paging]) -> HttpResponse:
     """What was had on credit, by month, newest first."""
     return ok(selectors.page(_account(request), query.cursor, query.limit))
 
 
 @router.get(
-    "/invoices/{invoice_id}", response={200: answers.InvoiceWithLines, **errors(404)}, summary="An invoice"
+    "/invoices/{invoice_id}",
+    response={200: invoice_answers.InvoiceWithLines, **errors(404)},
+    summary="An invoice",
 )
 def invoice(request: HttpRequest, invoice_id: str) -> HttpResponse:
     """One invoice with its lines, which add up to its total exactly."""

@@ -9,7 +9,7 @@ from django.utils.timezone import now
 from ninja import Query, Router
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from billing.api import answers
+from billing.api import usage_answers
 from billing.api.errors_of import errors
 from billing.api.http import ok
 from billing.api.schemas import Line
@@ -47,7 +47,9 @@ class UsageSummaryQuery(BaseModel):
     to: Day | None = None
 
 
-@router.get("/usage/summary", response={200: answers.UsageSummary, **errors(422)}, summary="Usage summed up")
+@router.get(
+    "/usage/summary", response={200: usage_answers.UsageSummary, **errors(422)}, summary="Usage summed up"
+)
 def usage_summary(request: HttpRequest, query: Query[UsageSummaryQuery]) -> HttpResponse:
     """What was charged and refunded for work, by model, operation, key or day, at most a year at a time.
 

@@ -18,6 +18,8 @@ from catalog.pricing.units import micros_to_decimal
 __all__ = ["PriceBook", "build_book", "effective", "estimate"]
 
 _ONE = Decimal(1)
+_Sum = tuple[int, int, int, tuple[Line, ...]]
+"""Micros as quoted, at least and at most, and the lines they add up from."""
 
 
 def estimate(
@@ -94,40 +96,19 @@ def _quote(
 ) -> Quote:
     spec = item.spec
     tier: PlanTier | None = item.tier
-    if len(parts) == 1:
-        part = parts[0]
-        lines: tuple[Line, ...] = (part.line,)
-        micros, low, high, approximate = part.line.micros, part.low, part.high, part.approximate
+    for part in parts:
         tier = higher(tier, part.tier)
-    else:
-        lines = tuple(part.line for part in parts)
-        micros, low, high = (
-            sum(line.micros for line in lines),
-            sum(p.low for p in parts),
-            sum(p.high for p in parts),
-        )
-        approximate = any(part.approximate for part in parts)
-        for part in parts:
-            tier = higher(tier, part.tier)
-    for offer in discounts:
-        if offer.percent:
-            line = _off(micros, offer)
-            low, high = low + _off(low, offer).micros, high + _off(high, offer).micros
-            lines, micros = (*lines, line), micros + line.micros
+    micros, low, high, lines = _discounted(_summed(parts), discounts)
     if 0 < micros < item.minimum:
         missing = item.minimum - micros
         lines = (*lines, Line("Minimum charge", _ONE, micros_to_decimal(missing), missing))
         micros = item.minimum
-    low, high = _at_least(low, item.minimum), _at_least(high, item.minimum)
-    if exact:
-        low = high = micros
-        approximate = False
     return Quote(
         micros=micros,
-        low=low,
-        high=high,
+        low=micros if exact else _at_least(low, item.minimum),
+        high=micros if exact else _at_least(high, item.minimum),
         lines=lines,
-        approximate=approximate,
+        approximate=not exact and any(part.approximate for part in parts),
         charge_on=spec.charge_on,
         hold_ttl=spec.hold_ttl,
         gate=item.gate(tier, values),
@@ -135,6 +116,30 @@ def _quote(
         requires_confirmation=spec.confirm,
         parameters=asked,
     )
+
+
+def _summed(parts: tuple[Priced, ...]) -> _Sum:
+    if len(parts) == 1:
+        part = parts[0]
+        return part.line.micros, part.low, part.high, (part.line,)
+    lines = tuple(part.line for part in parts)
+    return (
+        sum(line.micros for line in lines),
+        sum(part.low for part in parts),
+        sum(part.high for part in parts),
+        lines,
+    )
+
+
+def _discounted(full: _Sum, discounts: tuple[Discount, ...]) -> _Sum:
+    """Percentages are taken off one after the other, each rounded; each is a line."""
+    micros, low, high, lines = full
+    for offer in discounts:
+        if offer.percent:
+            line = _off(micros, offer)
+            low, high = low + _off(low, offer).micros, high + _off(high, offer).micros
+            lines, micros = (*lines, line), micros + line.micros
+    return micros, low, high, lines
 
 
 def _off(micros: int, offer: Discount) -> Line:
