@@ -13,6 +13,7 @@ from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.admin import ViewOnly
 from accounts.models import User
+from billing.admin.amounts import Amounts
 from billing.admin.deciding import Decision, ReasonForm, page
 from billing.models import ClosedMonth, Invoice, InvoiceLine
 from billing.services import invoicing
@@ -49,7 +50,7 @@ class LineInline(ViewOnly, TabularInline):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ViewOnly, ModelAdmin):
+class InvoiceAdmin(Amounts, ViewOnly, ModelAdmin):
     """What accounts owe under which number. Figures never change; an invoice is paid or void."""
 
     list_display = ("number_text", "account", "shown_status", "due_text", "issued_at", "due_at", "reference")
@@ -57,6 +58,8 @@ class InvoiceAdmin(ViewOnly, ModelAdmin):
     search_fields = ("=number", "account__name", "account__email", "reference")
     list_select_related = ("account",)
     show_full_result_count = False
+    micros = ("total",)
+    minor = ("due_minor",)
     inlines = (LineInline,)
     actions_detail = ("mark_paid", "make_void")
 

@@ -15,6 +15,7 @@ from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from accounts.admin import ViewOnly
 from accounts.models import User
+from billing.admin.amounts import Amounts
 from billing.admin.standing import StandingActions
 from billing.errors import Refusal
 from billing.ledger.models import Balance, Charge, Grant, Transaction
@@ -44,7 +45,7 @@ class AdjustmentForm(forms.Form):
 
 
 @admin.register(Balance)
-class BalanceAdmin(StandingActions, ViewOnly, ModelAdmin):
+class BalanceAdmin(StandingActions, Amounts, ViewOnly, ModelAdmin):
     """What each account has, and what staff may decide about it: an adjustment, its plan, how it pays, what it may owe."""
 
     list_display = ("account", "unit", "balance_text", "held_text", "next_expiry", "is_open")
@@ -52,6 +53,9 @@ class BalanceAdmin(StandingActions, ViewOnly, ModelAdmin):
     search_fields = ("account__name", "account__email")
     list_select_related = ("account",)
     show_full_result_count = False
+    micros = ("balance", "held", "credit_limit", "overdraft", "recharge_below", "spend_limit", "spend_accepted",
+              "comfort_above", "comfort_share")  # fmt: skip
+    exclude = ("head",)
     actions_detail = ("adjust_balance", "change_plan", "change_mode", "decide_credit_limit")
 
     @admin.display(description="balance", ordering="balance")
@@ -103,13 +107,14 @@ class BalanceAdmin(StandingActions, ViewOnly, ModelAdmin):
 
 
 @admin.register(Transaction)
-class TransactionAdmin(ViewOnly, ModelAdmin):
+class TransactionAdmin(Amounts, ViewOnly, ModelAdmin):
     """The history of all accounts, newest last made first. Append-only in the database too."""
 
     list_display = ("public_id", "account", "seq", "kind", "amount_text", "unit", "description", "created_at")
     list_filter = ("kind", "unit")
     search_fields = ("=id", "=reference", "=key")
     search_help_text = "A transaction's id, reference or business key"
+    micros = ("amount", "balance_after")
     list_select_related = ("account",)
     ordering = ("-id",)
     # Ten million rows are not counted for a page of them.
@@ -142,12 +147,13 @@ class TransactionAdmin(ViewOnly, ModelAdmin):
 
 
 @admin.register(Grant)
-class GrantAdmin(ViewOnly, ModelAdmin):
+class GrantAdmin(Amounts, ViewOnly, ModelAdmin):
     """Credits as they came in, and what is left of them."""
 
     list_display = ("public_id", "account", "source", "amount_text", "remaining_text", "unit", "expires_at")
     list_filter = ("source", "is_spent", "unit")
     search_fields = ("=id", "=reference", "account__email")
+    micros = ("amount", "remaining")
     list_select_related = ("account",)
     ordering = ("-id",)
     paginator = InfinitePaginator
@@ -163,7 +169,7 @@ class GrantAdmin(ViewOnly, ModelAdmin):
 
 
 @admin.register(Charge)
-class ChargeAdmin(ViewOnly, ModelAdmin):
+class ChargeAdmin(Amounts, ViewOnly, ModelAdmin):
     """Every piece of work: its hold, cost, price lines and where it ran."""
 
     list_display = (
@@ -179,6 +185,7 @@ class ChargeAdmin(ViewOnly, ModelAdmin):
     list_filter = ("status", "unit", "model")
     search_fields = ("=id", "=reference")
     search_help_text = "A charge's id or the service's reference"
+    micros = ("amount", "estimate", "cost", "uncollected", "refunded")
     list_select_related = ("account",)
     ordering = ("-id",)
     paginator = InfinitePaginator

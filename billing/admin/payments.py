@@ -9,6 +9,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from accounts.admin import ViewOnly
+from billing.admin.amounts import Amounts
 from billing.gateways.protocol import GatewayError
 from billing.models import AutoRecharge, Payment, PaymentMethod, Reversal
 from billing.services import payments
@@ -25,14 +26,16 @@ STATUS_LABELS = {
 }
 
 
-class ReversalInline(ViewOnly, TabularInline):
+class ReversalInline(Amounts, ViewOnly, TabularInline):
     model = Reversal
     extra = 0
     fields = ("kind", "stripe_id", "status", "reason", "cash_minor", "withdrawn", "created_at")
+    micros = ("withdrawn",)
+    minor = ("cash_minor",)
 
 
 @admin.register(Payment)
-class PaymentAdmin(ViewOnly, ModelAdmin):
+class PaymentAdmin(Amounts, ViewOnly, ModelAdmin):
     """Every attempt to take money. Quarantined ones need a person: refund at Stripe, or adjust with a
     reason.
     """
@@ -54,6 +57,8 @@ class PaymentAdmin(ViewOnly, ModelAdmin):
     show_full_result_count = False
     inlines = (ReversalInline,)
     actions = ("ask_stripe",)
+    micros = ("credits",)
+    minor = ("cash_minor", "tax_minor")
     exclude = ("success_url", "cancel_url", "action_url")
 
     @display(description="status", ordering="status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
@@ -76,12 +81,14 @@ class PaymentAdmin(ViewOnly, ModelAdmin):
 
 
 @admin.register(Reversal)
-class ReversalAdmin(ViewOnly, ModelAdmin):
+class ReversalAdmin(Amounts, ViewOnly, ModelAdmin):
     """Refunds and disputes as Stripe has them, and the credits they took back."""
 
     list_display = ("stripe_id", "kind", "status", "payment", "cash_text", "withdrawn_text", "created_at")
     list_filter = ("kind", "status")
     search_fields = ("stripe_id", "payment__account__email")
+    micros = ("withdrawn",)
+    minor = ("cash_minor",)
     list_select_related = ("payment",)
 
     @admin.display(description="amount", ordering="cash_minor")
@@ -94,7 +101,7 @@ class ReversalAdmin(ViewOnly, ModelAdmin):
 
 
 @admin.register(AutoRecharge)
-class AutoRechargeAdmin(ViewOnly, ModelAdmin):
+class AutoRechargeAdmin(Amounts, ViewOnly, ModelAdmin):
     """The customer's own setting; support sees why nothing is charged."""
 
     list_display = (
@@ -107,6 +114,8 @@ class AutoRechargeAdmin(ViewOnly, ModelAdmin):
         "next_attempt_at",
     )
     list_filter = ("enabled", "pause_reason")
+    micros = ("threshold",)
+    minor = ("amount_minor", "monthly_cap_minor")
     search_fields = ("account__email", "account__name")
     list_select_related = ("account",)
 

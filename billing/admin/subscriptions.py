@@ -5,6 +5,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from accounts.admin import ViewOnly
+from billing.admin.amounts import Amounts
 from billing.models import (
     CreditLimitDecision,
     ModeChange,
@@ -74,9 +75,10 @@ class ModeChangeAdmin(ViewOnly, ModelAdmin):
 
 
 @admin.register(CreditLimitDecision)
-class CreditLimitAdmin(ViewOnly, ModelAdmin):
+class CreditLimitAdmin(Amounts, ViewOnly, ModelAdmin):
     """Every limit there was: what decided it, from which history, and until when."""
 
+    micros = ("limit",)
     list_display = ("account", "source", "limit_text", "reason", "by", "created_at", "expires_at")
     list_filter = ("source",)
     search_fields = ("account__name", "account__email")

@@ -60,7 +60,7 @@ class Balance(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.account_id}: {self.balance} {self.unit}"
+        return str(self.account)
 
 
 class Kind(models.TextChoices):
@@ -137,7 +137,7 @@ class Transaction(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.public_id} {self.kind} {self.amount}"
+        return f"{self.public_id} {self.kind}"
 
     @property
     def public_id(self) -> str:
@@ -212,7 +212,7 @@ class Grant(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.public_id} {self.source} {self.remaining}/{self.amount}"
+        return f"{self.public_id} {self.source}"
 
     @property
     def public_id(self) -> str:

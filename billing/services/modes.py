@@ -111,12 +111,13 @@ def _refuse_work_under_way(account: BillingAccount) -> None:
     row = Balance.objects.get(pk=account.pk)
     open_holds = Charge.objects.filter(account_id=account.pk, status="authorized")
     if row.held or open_holds.exists():
-        last = open_holds.order_by("-expires_at").first()
+        count, last = open_holds.count(), open_holds.order_by("-expires_at").first()
+        running = "1 request is" if count == 1 else f"{count} requests are"
         until = f" The last one ends by {last.expires_at:%H:%M} UTC at the latest." if last else ""
         raise InvalidState(
-            f"{open_holds.count()} request(s) are still running, and they are settled in "
-            f"{'credits' if account.unit == 'credit' else account.unit}. Wait until they have finished, then switch.{until}",
-            open_requests=open_holds.count(),
+            f"{running} still running, and settled in {_counted(account.unit)}. "
+            f"Wait until that has finished, then switch.{until}",
+            open_requests=count,
         )
     if row.balance < 0 and account.mode not in PAY_LATER:
         raise InvalidState(

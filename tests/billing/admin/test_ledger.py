@@ -1,5 +1,6 @@
 """Staff see the ledger and may post adjustments; nobody edits it."""
 
+import re
 import uuid
 from typing import Any
 
@@ -32,6 +33,9 @@ def test_every_table_is_shown_and_none_can_be_changed(
     listed = staff.get(reverse(f"admin:ledger_{name}_changelist"))
     shown = staff.get(reverse(f"admin:ledger_{name}_change", args=[row.pk]))
     assert (listed.status_code, shown.status_code) == (200, 200)
+    text = shown.content.decode()
+    assert "000000" not in re.sub(r"[0-9a-f-]{32,}", "", text), "amounts are shown as amounts"
+    assert f"{6 if name in ('balance', 'grant') else 4} credit" in text.replace("-4", "4")
     assert 'name="_save"' not in shown.content.decode()
     assert (
         staff.post(reverse(f"admin:ledger_{name}_change", args=[row.pk]), {"unit": "EUR"}).status_code == 403
