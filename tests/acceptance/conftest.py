@@ -1,6 +1,5 @@
 """Installations with all five profiles or with one, loaded once for many tests; every test's own work is undone."""
 
-import io
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -8,7 +7,6 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
-from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
 from pytest_django.plugin import DjangoDbBlocker
@@ -19,6 +17,7 @@ from billing.ledger import grants
 from billing.services.accounts import open_account
 from billing.throttle import throttle
 from catalog import snapshot
+from tests import price_lists
 from tests.billing.api.conftest import Api, Payer
 
 PROFILES = ("ads", "images", "toon", "sites", "gateway")
@@ -38,7 +37,7 @@ def loaded(*profiles: str) -> Iterator[None]:
     """An installation with these profiles, the first one the default."""
     with undone():
         for name in profiles:
-            call_command("load_profile", name, stdout=io.StringIO())
+            price_lists.load(name)
         snapshot.expire()
         yield
     snapshot.expire()

@@ -1,18 +1,17 @@
 """People, accounts and keys for the tests of accounts."""
 
 from collections.abc import Iterator
-from io import StringIO
 from itertools import count
 from typing import Protocol
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.core.cache import cache
-from django.core.management import call_command
 from django.test import Client
 
 from accounts.models import BillingAccount, Membership, Role, User
 from catalog import snapshot
+from tests import price_lists
 
 _numbers = count(1)
 PASSWORD = "correct horse battery"
@@ -84,7 +83,7 @@ def sign_in() -> SignIn:
 @pytest.fixture
 def ads(db: None) -> Iterator[None]:
     """The catalog has profile ``ads``, whose accounts have no maximum of keys; it is the default."""
-    call_command("load_profile", "ads", "--default", stdout=StringIO())
+    price_lists.load(default="ads")
     snapshot.refresh()
     yield
     snapshot.expire()
@@ -93,7 +92,7 @@ def ads(db: None) -> Iterator[None]:
 @pytest.fixture
 def toon(db: None) -> Iterator[None]:
     """The catalog has profile ``toon``: plans with 0, 4, 10 and 20 keys."""
-    call_command("load_profile", "toon", stdout=StringIO())
+    price_lists.load("toon")
     snapshot.refresh()
     yield
     snapshot.expire()

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 import stripe
-from django.core.management import call_command
 from pytest_django import Settings
 
 from accounts.models import BillingAccount
@@ -14,6 +13,7 @@ from billing.gateways import gateway
 from billing.services import reconciliation
 from billing.services.accounts import open_account as open_billing_account
 from catalog import snapshot
+from tests import price_lists
 from tests.stripe_simulator.fixtures import Simulator, clean_stripe, stripe_simulator
 from tests.stripe_types.fixtures import checked_stripe
 
@@ -23,7 +23,7 @@ __all__ = ["checked_stripe", "clean_stripe", "stripe_simulator"]
 @pytest.fixture
 def ads(db: None) -> Iterator[None]:
     """The catalog has profile ``ads``."""
-    call_command("load_profile", "ads", "--default", verbosity=0, stdout=_Nowhere())
+    price_lists.load(default="ads")
     snapshot.refresh()
     yield
     snapshot.expire()
@@ -38,7 +38,7 @@ def account(ads: None) -> BillingAccount:
 @pytest.fixture
 def images(ads: None) -> None:
     """The catalog has profile ``images`` too: EUR, tax by Stripe, credits good for 12 months."""
-    call_command("load_profile", "images", verbosity=0, stdout=_Nowhere())
+    price_lists.load("images")
     snapshot.refresh()
 
 
@@ -61,11 +61,3 @@ def payments_at(
     gateway.cache_clear()
     broken = [finding for finding in reconciliation.run() if finding.breaches]
     assert not broken
-
-
-class _Nowhere:
-    def write(self, text: str) -> None:
-        """Swallows what the command prints."""
-
-    def flush(self) -> None:
-        """Nothing is kept."""

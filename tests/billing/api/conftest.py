@@ -1,6 +1,5 @@
 """Accounts with keys on two profiles, and a client that holds every answer to the OpenAPI document."""
 
-import io
 import json
 import uuid
 from collections.abc import Iterator
@@ -9,7 +8,6 @@ from typing import Any
 
 import jsonschema_rs
 import pytest
-from django.core.management import call_command
 from django.test import Client
 
 from accounts.keys import create_key, create_service_key
@@ -19,6 +17,7 @@ from billing.ledger import grants
 from billing.services.accounts import open_account
 from billing.throttle import throttle
 from catalog import snapshot
+from tests import price_lists
 
 CREDIT = 1_000_000
 
@@ -111,7 +110,7 @@ class Payer:
 def catalog(db: None) -> Iterator[None]:
     """Profile ``ads``, the default one."""
     throttle.clear()
-    call_command("load_profile", "ads", "--default", stdout=io.StringIO())
+    price_lists.load(default="ads")
     snapshot.refresh()
     yield
     snapshot.expire()
@@ -120,21 +119,21 @@ def catalog(db: None) -> Iterator[None]:
 @pytest.fixture
 def images(catalog: None) -> None:
     """Profile ``images`` besides."""
-    call_command("load_profile", "images", stdout=io.StringIO())
+    price_lists.load("images")
     snapshot.refresh()
 
 
 @pytest.fixture
 def toon(catalog: None) -> None:
     """Profile ``toon`` besides."""
-    call_command("load_profile", "toon", stdout=io.StringIO())
+    price_lists.load("toon")
     snapshot.refresh()
 
 
 @pytest.fixture
 def sites(catalog: None) -> None:
     """Profile ``sites`` besides."""
-    call_command("load_profile", "sites", stdout=io.StringIO())
+    price_lists.load("sites")
     snapshot.refresh()
 
 

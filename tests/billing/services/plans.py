@@ -1,13 +1,11 @@
 """Accounts with plans on the profiles ``toon`` and ``sites``, opened at a moment the test chooses."""
 
-import io
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 
 from accounts.models import BillingAccount
 from billing.ledger import balances, clock, grants
@@ -17,6 +15,7 @@ from billing.services import reconciliation
 from billing.services.accounts import open_account
 from catalog import snapshot
 from catalog.models import Plan
+from tests import price_lists
 from tests.billing.ledger.conftest import CREDIT, at
 
 AGES = ("holds_in_time", "outbox_sent", "periods_renewed")
@@ -27,7 +26,7 @@ START = datetime(2027, 1, 31, 10, tzinfo=UTC)
 def load() -> None:
     """The three profiles, as they are bundled."""
     for name in ("toon", "sites", "gateway"):
-        call_command("load_profile", name, stdout=io.StringIO())
+        price_lists.load(name)
     snapshot.refresh()
 
 

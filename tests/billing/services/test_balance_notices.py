@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import pytest
 from django.core import mail
-from django.core.management import call_command
 
 from accounts.models import BillingAccount
 from billing import outbox
@@ -14,6 +13,7 @@ from billing.selectors.low_balance import usual_mark
 from billing.services import balance_notices, limits
 from billing.services.accounts import open_account
 from catalog import snapshot
+from tests import price_lists
 from tests.billing.paying import CREDIT, spend
 
 Give = Callable[[int], None]
@@ -131,7 +131,7 @@ def test_a_newcomer_who_never_had_as_much_as_the_mark_is_not_told(images: None) 
 
 
 def test_who_has_used_nothing_yet_and_who_pays_later_is_not_told(ads: None) -> None:
-    call_command("load_profile", "toon", verbosity=0)
+    price_lists.load("toon")
     snapshot.refresh()
     opened = [
         open_account(name="New", email="n@example.com", profile="ads"),
@@ -149,6 +149,6 @@ def test_who_has_used_nothing_yet_and_who_pays_later_is_not_told(ads: None) -> N
     [("ads", "", 20), ("images", "", 2), ("gateway", "", 10), ("sites", "basic", 150), ("toon", "free", 0)],
 )
 def test_the_mark_of_each_profile(ads: None, profile: str, plan: str, mark: int) -> None:
-    call_command("load_profile", profile, verbosity=0)
+    price_lists.load(profile)
     snapshot.refresh()
     assert usual_mark(snapshot.current().terms(profile), plan) == mark * CREDIT

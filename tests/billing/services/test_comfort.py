@@ -1,9 +1,6 @@
 """The mark below which every request waits for its balance follows what the account uses."""
 
-from io import StringIO
-
 import pytest
-from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
@@ -14,12 +11,13 @@ from billing.ledger.models import Balance, UnfoldedHold
 from billing.services import comfort
 from billing.services.accounts import open_account
 from catalog import snapshot
+from tests import price_lists
 from tests.billing.ledger.conftest import CREDIT, give, wanted
 
 
 @pytest.fixture
 def account(ads: None) -> BillingAccount:
-    call_command("load_profile", "gateway", verbosity=0, stdout=StringIO())
+    price_lists.load("gateway")
     snapshot.refresh()
     opened = open_account(name="Northwind", email="pay@example.com", profile="gateway", mode="prepaid")
     give(opened.pk, 2_000)

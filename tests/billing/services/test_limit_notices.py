@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 import pytest
 from django.core import mail
-from django.core.management import call_command
 
 from accounts.models import BillingAccount, Membership, Role, User
 from accounts.notices import choose
@@ -15,6 +14,7 @@ from billing.models import Notice, SpendingLimit
 from billing.services import limit_notices, limits, notices
 from billing.services.accounts import open_account
 from catalog import snapshot
+from tests import price_lists
 from tests.billing.ledger.conftest import at
 from tests.billing.paying import CREDIT, spend
 
@@ -204,7 +204,7 @@ def test_the_request_that_passes_a_level_is_known_at_once(
 
 
 def test_pay_per_use_cannot_only_be_alerted(ads: None) -> None:
-    call_command("load_profile", "toon", verbosity=0)
+    price_lists.load("toon")
     snapshot.refresh()
     account = open_account(name="Inkwell", email="pay@inkwell.example", profile="toon", mode="metered")
     with pytest.raises(InvalidRequest) as refused:

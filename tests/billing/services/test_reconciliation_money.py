@@ -1,9 +1,6 @@
 """Each promise about payments, limits and states is found broken when it is, and named."""
 
-import io
-
 import pytest
-from django.core.management import call_command
 from django.db import connection
 from django.utils.timezone import now
 
@@ -17,6 +14,7 @@ from billing.models import Payment, Reversal, StatusChange
 from billing.services import accounts, limits, payments, reconciliation, reversals
 from billing.services.reconciliation.transitions import ALLOWED
 from catalog import snapshot
+from tests import price_lists
 from tests.billing.ledger.conftest import CREDIT, OpenAccount, hold, open_account, settle, wanted
 
 __all__ = ["open_account"]
@@ -40,7 +38,7 @@ def damage(sql: str) -> None:
 @pytest.fixture
 def paid(ads: None) -> Payment:
     """A paid top-up on profile ``images``, partly refunded; all is well."""
-    call_command("load_profile", "images", verbosity=0, stdout=io.StringIO())
+    price_lists.load("images")
     snapshot.refresh()
     account = accounts.open_account(name="Lumen", email="pay@lumen.example", profile="images")
     payment = Payment.objects.create(

@@ -5,7 +5,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from django.core.management import call_command
 from django.test import Client
 from django.utils.timezone import now
 
@@ -16,20 +15,20 @@ from billing.services.accounts import open_account
 from billing.services.offers import NewOffer, Tier
 from catalog import snapshot
 from catalog.models import AIModel, PriceBook
-from tests.billing.conftest import _Nowhere
+from tests import price_lists
 from tests.billing.views.conftest import SignIn
 from tests.billing.views.test_pricing import words
 
 
 @pytest.fixture
 def sites(ads: None) -> None:
-    call_command("load_profile", "sites", verbosity=0, stdout=_Nowhere())
+    price_lists.load("sites")
     snapshot.refresh()
 
 
 @pytest.fixture
 def toon(ads: None) -> None:
-    call_command("load_profile", "toon", verbosity=0, stdout=_Nowhere())
+    price_lists.load("toon")
     snapshot.refresh()
 
 

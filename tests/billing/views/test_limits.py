@@ -4,7 +4,6 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.utils.timezone import now
@@ -18,6 +17,7 @@ from billing.selectors import low_balance
 from billing.services import limit_notices
 from billing.services.accounts import open_account
 from catalog import snapshot
+from tests import price_lists
 from tests.billing.views.conftest import CREDIT, SignIn, work
 
 HTMX = {"HX-Request": "true", "HX-Target": "limits"}
@@ -40,7 +40,7 @@ def limit_of(account: BillingAccount) -> int | None:
 @pytest.fixture
 def metered(ads: None) -> BillingAccount:
     """Pays per use in USD under a limit of 50 that has to be there."""
-    call_command("load_profile", "toon", verbosity=0)
+    price_lists.load("toon")
     snapshot.refresh()
     return open_account(name="Inkwell", email="pay@inkwell.example", profile="toon", mode="metered")
 

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.test import Client
 
 from accounts.models import BillingAccount, Role
@@ -13,6 +12,7 @@ from billing.selectors import plans
 from billing.services.accounts import open_account
 from catalog import snapshot
 from catalog.models import Plan
+from tests import price_lists
 from tests.billing.views.conftest import CREDIT, SignIn
 
 
@@ -25,7 +25,7 @@ def page_of(ads: None, sign_in: SignIn) -> Any:
     """``page_of("toon", plan="pro")``: the plan page of a new account's owner, as HTML."""
 
     def read(profile: str, path: str = "/plan", **options: Any) -> str:
-        call_command("load_profile", profile, verbosity=0)
+        price_lists.load(profile)
         snapshot.refresh()
         account = open_account(name="Acme", email="pay@acme.example", profile=profile, **options)
         response = sign_in(account, Role.OWNER).get(path)

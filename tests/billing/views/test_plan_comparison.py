@@ -4,7 +4,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.utils.timezone import now
 
 from accounts.models import BillingAccount
@@ -14,7 +13,7 @@ from billing.selectors.plan_comparison import Comparison
 from billing.services.accounts import open_account
 from catalog import snapshot
 from catalog.models import AIModel
-from tests.billing.conftest import _Nowhere
+from tests import price_lists
 from tests.billing.views.conftest import SignIn
 from tests.billing.views.test_pricing import words
 
@@ -23,7 +22,7 @@ DOLLAR = 1_000_000
 
 @pytest.fixture
 def toon(ads: None) -> BillingAccount:
-    call_command("load_profile", "toon", verbosity=0, stdout=_Nowhere())
+    price_lists.load("toon")
     snapshot.refresh()
     return open_account(
         name="Toon", email="t@example.com", profile="toon", plan="starter", mode="subscription"
@@ -32,7 +31,7 @@ def toon(ads: None) -> BillingAccount:
 
 @pytest.fixture
 def sites(ads: None) -> BillingAccount:
-    call_command("load_profile", "sites", verbosity=0, stdout=_Nowhere())
+    price_lists.load("sites")
     snapshot.refresh()
     return open_account(name="Sites", email="s@example.com", profile="sites", plan="basic")
 

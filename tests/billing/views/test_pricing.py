@@ -3,13 +3,12 @@
 import re
 
 import pytest
-from django.core.management import call_command
 from django.test import Client
 
 from accounts.models import BillingAccount
 from billing.services.accounts import open_account
 from catalog import snapshot
-from tests.billing.conftest import _Nowhere
+from tests import price_lists
 from tests.billing.views.conftest import SignIn
 
 
@@ -32,7 +31,7 @@ class Visit:
 
     @classmethod
     def of(cls, name: str, query: str = "") -> str:
-        call_command("load_profile", name, verbosity=0, stdout=_Nowhere())
+        price_lists.load(name)
         snapshot.refresh()
         account = open_account(name=name, email="pay@example.com", profile=name)
         return words(cls.sign_in(account, "viewer").get(f"/pricing{query}").content.decode())
