@@ -1,6 +1,6 @@
 """What staff decide about an account: its plan, how it pays, how far it may owe. Always with a reason."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django import forms
@@ -65,6 +65,20 @@ class StandingActions:
     def has_decide_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("ledger.add_transaction")
 
+    def _ask(
+        self,
+        request: HttpRequest,
+        account: BillingAccount,
+        title: str,
+        intro: str,
+        button: str,
+        form: ReasonForm,
+        decide: Callable[[dict[str, Any], User], str],
+    ) -> HttpResponse:
+        back = reverse("admin:ledger_balance_change", args=[account.pk])
+        decision = Decision(title=title, intro=intro, button=button, back=back, form=form, decide=decide)
+        return page(request, self, decision)
+
     @action(description="Change plan", url_path="plan", permissions=["decide"])  # type: ignore[untyped-decorator]
     def change_plan(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """Upwards at once with its credits, downwards at the period's end. Staff answer for what it costs."""
@@ -77,20 +91,7 @@ class StandingActions:
         ]
 
         def decide(asked: dict[str, Any], staff: User) -> str:
-            if asked["choice"] == "-":
-                ended = plan_changes.cancel(account.pk, by=staff, reason=asked["reason"])
-                return f"The plan ends on {ended.period_ends_at:%Y-%m-%d}."
-            taken = plan_changes.change(
-                account.pk,
-                asked["choice"],
-                by=staff,
-                reason=asked["reason"],
-                arranged=True,
-                event_id=asked["nonce"],
-            )
-            if taken.next_plan:
-                return f"{taken.next_plan} follows on {taken.period_ends_at:%Y-%m-%d}."
-            return f"The account is on {taken.plan} now, until {taken.period_ends_at:%Y-%m-%d}."
+            return _plan_decided(account, asked, staff)
 
         said = (
             f"{running.subscription.plan} until {running.ends_at:%Y-%m-%d %H:%M} UTC"
@@ -103,18 +104,7 @@ class StandingActions:
             f"{account.name} has {said}. A higher plan begins at once and gives its credits; a lower one "
             f"follows at the end of the period. Nothing is charged here: its price has to be arranged."
         )
-        return page(
-            request,
-            self,
-            Decision(
-                title=f"Plan of {account.name}",
-                intro=intro,
-                button="Change plan",
-                back=_back(object_id),
-                form=form,
-                decide=decide,
-            ),
-        )
+        return self._ask(request, account, f"Plan of {account.name}", intro, "Change plan", form, decide)
 
     @action(description="Change how it pays", url_path="mode", permissions=["decide"])  # type: ignore[untyped-decorator]
     def change_mode(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -137,18 +127,7 @@ class StandingActions:
             f"{account.name} pays by {account.mode} and is counted in {account.unit}. Open holds are settled "
             f"at their own price. What was used on credit so far is invoiced."
         )
-        return page(
-            request,
-            self,
-            Decision(
-                title=f"How {account.name} pays",
-                intro=intro,
-                button="Change",
-                back=_back(object_id),
-                form=form,
-                decide=decide,
-            ),
-        )
+        return self._ask(request, account, f"How {account.name} pays", intro, "Change", form, decide)
 
     @action(description="Credit limit", url_path="credit-limit", permissions=["decide"])  # type: ignore[untyped-decorator]
     def decide_credit_limit(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -178,23 +157,26 @@ class StandingActions:
             f"{past.age_days} days old, {micros_to_text(past.paid_volume)} paid in all, "
             f"{past.overdue_invoices} overdue). In force: {micros_to_text(credit_limits.limit_of(account))}."
         )
-        return page(
-            request,
-            self,
-            Decision(
-                title=f"Credit limit of {account.name}",
-                intro=intro,
-                button="Decide",
-                back=_back(object_id),
-                form=form,
-                decide=decide,
-            ),
-        )
+        return self._ask(request, account, f"Credit limit of {account.name}", intro, "Decide", form, decide)
+
+
+def _plan_decided(account: BillingAccount, asked: dict[str, Any], staff: User) -> str:
+    """Carry out a chosen plan, or the end of it; says what happened. Raises Refusal."""
+    if asked["choice"] == "-":
+        ended = plan_changes.cancel(account.pk, by=staff, reason=asked["reason"])
+        return f"The plan ends on {ended.period_ends_at:%Y-%m-%d}."
+    taken = plan_changes.change(
+        account.pk,
+        asked["choice"],
+        by=staff,
+        reason=asked["reason"],
+        arranged=True,
+        event_id=asked["nonce"],
+    )
+    if taken.next_plan:
+        return f"{taken.next_plan} follows on {taken.period_ends_at:%Y-%m-%d}."
+    return f"The account is on {taken.plan} now, until {taken.period_ends_at:%Y-%m-%d}."
 
 
 def _account(object_id: str) -> BillingAccount:
     return get_object_or_404(Balance.objects.select_related("account"), pk=object_id).account
-
-
-def _back(object_id: str) -> str:
-    return reverse("admin:ledger_balance_change", args=[object_id])

@@ -195,24 +195,7 @@ def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishReque
     elif charge.price_book is None:
         cost = charge.amount
     else:
-        book, discounts = (
-            snapshot.current().book_by_id(charge.price_book),
-            offers.of_kept(charge.offers or []),
-        )
-        try:
-            priced = engine.effective(
-                book,
-                charge.model,
-                charge.operation,
-                charge.parameters,
-                result.outputs or {},
-                discounts=discounts,
-            )
-        except pricing.NotOffered as error:
-            raise NotOffered(str(error)) from error
-        except pricing.InvalidParameter as error:
-            raise quotes.invalid_parameter("outputs", error) from error
-        cost, lines = priced.micros, quotes.lines_of(priced, discounts)
+        cost, lines = _delivered(charge, charge.price_book, result.outputs or {})
     return FinishRequest(
         id=charge.id,
         action="settle",
@@ -225,6 +208,22 @@ def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishReque
         idem=caller.idem,
         hash=caller.hash,
     )
+
+
+def _delivered(
+    charge: Facts, price_book: uuid.UUID, outputs: Mapping[str, Any]
+) -> tuple[int, list[quotes.Line]]:
+    """The effective cost by that version and the offers of its authorization, with its lines."""
+    book, discounts = snapshot.current().book_by_id(price_book), offers.of_kept(charge.offers or [])
+    try:
+        priced = engine.effective(
+            book, charge.model, charge.operation, charge.parameters, outputs, discounts=discounts
+        )
+    except pricing.NotOffered as error:
+        raise NotOffered(str(error)) from error
+    except pricing.InvalidParameter as error:
+        raise quotes.invalid_parameter("outputs", error) from error
+    return priced.micros, quotes.lines_of(priced, discounts)
 
 
 def finished(outcome: Outcome, request: FinishRequest) -> Body:

@@ -118,32 +118,20 @@ def issue(account: BillingAccount, ends_at: datetime) -> Invoice | None:
     starts_at = max(_paying_since(account), last.ends_at) if last else _paying_since(account)
     if not due_minor or starts_at >= ends_at:
         return None
-    moment, invoice_id, number = clock.now(), new_id(), _next_number()
+    moment, number = clock.now(), _next_number()
     invoice = Invoice(
-        id=invoice_id, number=number, account=account, name=account.name, email=account.email, starts_at=starts_at,
+        id=new_id(), number=number, account=account, name=account.name, email=account.email, starts_at=starts_at,
         ends_at=ends_at, unit=row.unit, total=total, currency=cash.unit, due_minor=due_minor, issued_at=moment,
         due_at=moment + timedelta(days=terms.credit_limit.invoice_due_days if terms.credit_limit else DUE_DAYS),
     )  # fmt: skip
-    invoice.transaction_id = receivables.invoice(
-        account_id=account.pk,
-        micros=total,
-        description=f"Invoice {invoice.number_text}",
-        key=f"invoice:{invoice_id.hex}",
-        reference=invoice.public_id,
-        details={
-            "invoice": invoice.public_id,
-            "number": invoice.number_text,
-            "due": f"{cash.unit} {invoice.due}",
-        },
-    ).pk
+    invoice.transaction_id = _moved(invoice)
     invoice.save(force_insert=True)
-    lines = _lines(row, invoice, last)
     InvoiceLine.objects.bulk_create(
         InvoiceLine(
             invoice=invoice, position=position, model=line.model, operation=line.operation,
             description=line.description, quantity=line.quantity, amount=line.amount,
         )
-        for position, line in enumerate(lines, start=1)
+        for position, line in enumerate(_lines(row, invoice, last), start=1)
     )  # fmt: skip
     outbox.put(
         kind="email.invoice",
@@ -151,6 +139,23 @@ def issue(account: BillingAccount, ends_at: datetime) -> Invoice | None:
         payload={"account": str(account.pk), "invoice": str(invoice.pk)},
     )
     return invoice
+
+
+def _moved(invoice: Invoice) -> uuid.UUID:
+    """Move the debt from the balance to receivables; the ledger transaction that did."""
+    posted = receivables.invoice(
+        account_id=invoice.account_id,
+        micros=invoice.total,
+        description=f"Invoice {invoice.number_text}",
+        key=f"invoice:{invoice.id.hex}",
+        reference=invoice.public_id,
+        details={
+            "invoice": invoice.public_id,
+            "number": invoice.number_text,
+            "due": f"{invoice.currency} {invoice.due}",
+        },
+    )
+    return posted.pk
 
 
 @transaction.atomic
