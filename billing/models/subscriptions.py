@@ -94,10 +94,6 @@ class Subscription(models.Model):
     def public_id(self) -> str:
         return public_id("sub", self.id)
 
-    @property
-    def is_live(self) -> bool:
-        return self.status in self.LIVE
-
 
 class SubscriptionPeriod(models.Model):
     """One period as it began: its plan, what that cost and gave (``price`` micros of cash, ``credits`` micros)."""

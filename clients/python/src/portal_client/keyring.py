@@ -5,12 +5,9 @@ import binascii
 import json
 import os
 from pathlib import Path
-from typing import Final
 
 from portal_client import reading
 from portal_client.statements import Keys, key_id
-
-WELL_KNOWN: Final = "/.well-known/statement-keys.json"
 
 
 def default_file() -> Path:
