@@ -30,6 +30,7 @@ USE_NOTED_EVERY = timedelta(minutes=1)
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _RANDOM = 32
 _CHECK = 6
+_PAIRS = [first + second for first in _BASE62 for second in _BASE62]
 _SHOWN = 6
 _FORM = re.compile(rf"(?:bpk_|bps_)[0-9A-Za-z]{{{_RANDOM + _CHECK}}}", re.ASCII)
 
@@ -171,8 +172,6 @@ def _closed(account: BillingAccount | None) -> bool:
 
 def _checksum(body: str) -> str:
     """CRC-32 in base62, padded to six digits (62^6 > 2^32)."""
-    rest, digits = zlib.crc32(body.encode()), ""
-    for _ in range(_CHECK):
-        rest, digit = divmod(rest, len(_BASE62))
-        digits = _BASE62[digit] + digits
-    return digits
+    rest, low = divmod(zlib.crc32(body.encode()), len(_PAIRS))
+    high, middle = divmod(rest, len(_PAIRS))
+    return _PAIRS[high] + _PAIRS[middle] + _PAIRS[low]

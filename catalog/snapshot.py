@@ -138,7 +138,7 @@ _looked_at = 0.0
 
 def current() -> Snapshot:
     """The catalog as it is: see the module for when it is looked up again."""
-    if _current is not None and (time.monotonic() - _looked_at < _poll_seconds() or in_event_loop()):
+    if _current is not None and (in_event_loop() or time.monotonic() - _looked_at < _poll_seconds()):
         return _current
     return refresh()
 

@@ -47,8 +47,9 @@ def parse(raw: bytes, limit: int = LARGEST) -> dict[str, Any]:
         raise invalid_body(str(error)) from None
     if not isinstance(value, dict):
         raise invalid_body("is not a JSON object")
-    if text.count("{") + text.count("[") > DEEPEST or "\\u" in text:
-        _walk(value)
+    escaped = "\\u" in text
+    if escaped or text.count("{") + text.count("[") > DEEPEST:
+        _walk(value, escaped)
     return value
 
 
@@ -68,19 +69,21 @@ def invalid_body(message: str) -> InvalidRequest:
     return InvalidRequest(f"The body {message}.", [{"field": "body", "message": message}])
 
 
-def _walk(value: object) -> None:
-    """Refuse what only shows in the whole: depth, NUL, and surrogates without their other half."""
+def _walk(value: object, escaped: bool) -> None:
+    """Refuse what only shows in the whole: depth, and where there are escapes NUL and half surrogate pairs."""
     waiting: list[tuple[object, int]] = [(value, 1)]
     while waiting:
         item, depth = waiting.pop()
-        if depth > DEEPEST + 1:
-            raise invalid_body(_TOO_DEEP)
-        if isinstance(item, dict):
-            waiting.extend((part, depth + 1) for pair in item.items() for part in pair)
-        elif isinstance(item, list):
-            waiting.extend((part, depth + 1) for part in item)
-        elif isinstance(item, str) and _ESCAPE.search(item) is not None:
+        if isinstance(item, str) and escaped and _ESCAPE.search(item) is not None:
             raise invalid_body("contains a NUL character or half of a surrogate pair")
+        if not isinstance(item, dict | list):
+            continue
+        if depth > DEEPEST:
+            raise invalid_body(_TOO_DEEP)
+        parts = item.values() if isinstance(item, dict) else item
+        waiting.extend((part, depth + 1) for part in parts if escaped or isinstance(part, dict | list))
+        if escaped and isinstance(item, dict):
+            waiting.extend((name, depth + 1) for name in item)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,15 +1,11 @@
 """Charges: authorize, settle, void, refund, and looking them up."""
 
-import hashlib
-
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from billing.api import answers, price_answers, work
-from billing.api.body import invalid_body
+from billing.api import answers, batch, price_answers, work
 from billing.api.errors_of import errors
 from billing.api.http import fingerprint, key_header, ok, once
-from billing.api.problems import problem
 from billing.api.schemas import (
     AuthorizeBody,
     BatchBody,
@@ -18,14 +14,13 @@ from billing.api.schemas import (
     RefundBody,
     SettleBody,
     VoidBody,
-    validated,
 )
 from billing.api.security import AnyKey, ServiceAuth, caller, count
-from billing.errors import InvalidRequest, Refusal
+from billing.errors import InvalidRequest
 from billing.selectors import api as selectors
-from billing.selectors.identities import Identity
+from billing.selectors import identities
 from billing.services import charges
-from billing.services.batches import Item, authorize_many
+from billing.services.batches import authorize_many
 from billing.services.charges import Body, Caller
 from billing.services.estimates import estimate
 
@@ -73,7 +68,13 @@ def authorize_batch(request: HttpRequest, body: BatchBody) -> HttpResponse:
     identity = caller(request)
     count(request, identity.kind, identity.key_id, len(body.charges) - 1)
     key, digest = key_header(request), fingerprint(request)
-    return once(request, lambda: {"data": _batch(body.charges, identity, key, digest)}, atomic=False)
+
+    def decide() -> Body:
+        entries = batch.entries_of(body.charges)
+        found = identities.find(batch.handles_of(entries))
+        return batch.answer_of(authorize_many(batch.items_of(entries, found, identity, key, digest)))
+
+    return once(request, decide, atomic=False)
 
 
 @router.get(
@@ -127,37 +128,3 @@ def refund(request: HttpRequest, charge_id: str, body: RefundBody) -> HttpRespon
 def _caller(request: HttpRequest) -> Caller:
     key = key_header(request)
     return work.caller_of(caller(request), key, fingerprint(request) if key is not None else "")
-
-
-def _batch(entries: list[object], service: Identity, key: str | None, digest: str) -> list[Body]:
-    """Each entry checked, priced and decided for itself; the bodies in the order sent."""
-    results: list[Body | None] = [None] * len(entries)
-    items: list[Item] = []
-    places: list[int] = []
-    known: dict[tuple[str, str], Identity] = {}
-    for place, entry in enumerate(entries):
-        try:
-            asked = validated(AuthorizeBody, _an_object(entry))
-            handle = (asked.customer.api_key, asked.customer.account)
-            known[handle] = customer = known.get(handle) or work.customer_of(asked)
-            items.append(Item(customer, work.wanted_of(asked), _part(service, key, digest, place)))
-            places.append(place)
-        except Refusal as refusal:
-            results[place] = problem(refusal)[1]
-    for place, result in zip(places, authorize_many(items), strict=True):
-        results[place] = problem(result)[1] if isinstance(result, Refusal) else result
-    return [result for result in results if result is not None]
-
-
-def _an_object(entry: object) -> object:
-    if not isinstance(entry, dict):
-        raise invalid_body("is not a JSON object")
-    return entry
-
-
-def _part(service: Identity, key: str | None, digest: str, place: int) -> Caller:
-    """Each entry has a key of its own, so that a batch cut off in the middle can be sent again."""
-    if key is None:
-        return work.caller_of(service, None, "")
-    own = hashlib.sha256(f"batch:{key}".encode()).hexdigest()
-    return work.caller_of(service, f"{own}:{place}", digest)

@@ -1,8 +1,8 @@
 """The lane: a small ASGI function in front of Django for the requests that come thousands a second.
 
-It answers ``POST /v1/charges``, ``…/settle``, ``…/void`` and ``GET /v1/balance`` by the same functions as Django's views
-(parse, validate, price, ask the ledger, answer); only the ledger's call is shared by all requests that are waiting
-for it (``groups``). Everything else goes on to Django untouched. Measured against Django's own views in benchmarks/;
+It answers ``POST /v1/charges``, ``…/batch``, ``…/settle``, ``…/void`` and ``GET /v1/balance`` by the same functions as
+Django's views (parse, validate, price, ask the ledger, answer); only the database's call is shared by all requests that are
+waiting for it (``groups``). Everything else goes on to Django untouched. Measured against Django's own views in benchmarks/;
 CONTRIBUTING tells why it exists.
 """
 
@@ -11,7 +11,7 @@ import contextlib
 import gc
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any, Final, TypeVar, cast
 
 import orjson
@@ -19,24 +19,23 @@ import psycopg
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
-from accounts.keys import digest, record_use, well_formed
-from billing.api import body, calls, idempotency, problems, work
+from accounts.keys import digest, record_use
+from billing.api import batch, body, calls, idempotency, problems, work
 from billing.api.auth import bearer
-from billing.api.groups import Group, Link
-from billing.api.schemas import AuthorizeBody, SettleBody, VoidBody, validated
+from billing.api.groups import Group, LedgerCall, Link
+from billing.api.schemas import AuthorizeBody, BatchBody, SettleBody, VoidBody, validated
 from billing.api.security import of_kind
 from billing.errors import NotFound, Refusal, ServiceUnavailable, Unauthorized
 from billing.ledger import exact_json, holds
 from billing.ledger.holds import FinishRequest, PlaceRequest
 from billing.selectors import api as reads
 from billing.selectors import hold_margins, identities, offers
-from billing.selectors.identities import Identity
-from billing.services import auto_recharge, charges, limit_notices
+from billing.selectors.identities import Handle, Identity
+from billing.services import auto_recharge, batches, charges, limit_notices
 from billing.services.charges import Caller, Facts
 from billing.services.refusals import unknown_key
 from billing.throttle import check
 from catalog import snapshot
-from config.ids import parse_id
 
 logger = logging.getLogger(__name__)
 
@@ -48,11 +47,11 @@ Headers = dict[str, str]
 Answer = tuple[int, dict[str, Any], Headers]
 Request = TypeVar("Request")
 
-KEPT_FACTS: Final = 20_000
+KEPT_FACTS: Final = 5_000
 POLL_SECONDS: Final = 5
 _FACTS_SQL: Final = (
     "SELECT id, model, operation, parameters::text, price_book_id, amount, unit, estimate_lines -> 0 -> 'offers'"
-    " FROM ledger_charge WHERE id = %s"
+    " FROM ledger_charge WHERE id = ANY (%s)"
 )
 
 
@@ -62,10 +61,12 @@ class Lane:
     def __init__(self, django: App, dsn: str) -> None:
         self._django = django
         self._dsn = dsn
-        self._reading = Link(dsn)
-        self._placing, self._finishing = Link(dsn), Link(dsn)
-        self._place: Group[PlaceRequest] = Group(self._placing, holds.PLACE_SQL, holds.encode)
-        self._finish: Group[FinishRequest] = Group(self._finishing, holds.FINISH_SQL, holds.encode)
+        self._reading, self._placing, self._batching, self._finishing = (Link(dsn) for _ in range(4))
+        self._place: LedgerCall[PlaceRequest] = LedgerCall(self._placing, holds.PLACE_SQL)
+        self._batch: LedgerCall[PlaceRequest] = LedgerCall(self._batching, holds.PLACE_SQL)
+        self._finish: LedgerCall[FinishRequest] = LedgerCall(self._finishing, holds.FINISH_SQL)
+        self._standing = self._rows_by_id(reads.STANDING_SQL)
+        self._stored_facts = self._rows_by_id(_FACTS_SQL)
         self._facts: dict[uuid.UUID, Facts] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._used: set[uuid.UUID] = set()
@@ -96,6 +97,9 @@ class Lane:
             return None
         if path == "/v1/charges":
             return self._authorize
+        if path == "/v1/charges/batch":
+            # The answer to a whole batch is kept for its key by Django's view.
+            return None if _header(scope, b"idempotency-key") else self._authorize_batch
         _, _, collection, *rest = path.split("/")
         if collection == "charges" and len(rest) == 2:
             return {"settle": self._settle, "void": self._void}.get(rest[1])
@@ -119,8 +123,8 @@ class Lane:
     async def _call(self, scope: Scope, receive: Receive) -> "_Call":
         told = {name: value.decode("latin-1") for name, value in scope["headers"] if name in _WANTED}
         try:
-            text = bearer(told.get(b"authorization"))
-            bearing = await self._identity(digest(text), identities.BY_KEY_SQL)
+            handle = digest(bearer(told.get(b"authorization")))
+            bearing = (await self._identities([handle])).get(handle)
             if bearing is None:
                 raise unknown_key()
         except Unauthorized:
@@ -133,39 +137,36 @@ class Lane:
         hashed = idempotency.request_hash("POST", scope["path"], raw) if key is not None else ""
         return _Call(scope["path"], raw, bearing, work.caller_of(bearing, key, hashed), limits)
 
-    async def _identity(self, handle: bytes | uuid.UUID, sql: str) -> Identity | None:
-        if (kept := identities.cache.get(handle)) is not None:
-            self._note(kept)
-            return kept
-        identity = identities.from_row(await self._reading.read(sql, [handle]))
-        if identity is not None:
-            identities.cache.put(handle, identity)
-            self._note(identity)
-        return identity
+    async def _identities(self, handles: Iterable[Handle]) -> dict[Handle, Identity]:
+        found, missing = identities.remembered(handles)
+        for sql, unknown in missing:
+            found.update(identities.remember(await self._reading.rows(sql, [unknown])))
+        # Which keys were used is written down every few seconds, never on a request's way.
+        self._used.update(identity.key_id for identity in found.values() if identity.key_id is not None)
+        return found
 
-    def _note(self, identity: Identity) -> None:
-        """A key was used; written down every few seconds, never on a request's way."""
-        if identity.key_id is not None:
-            self._used.add(identity.key_id)
+    def _rows_by_id(self, sql: str) -> "Group[uuid.UUID, tuple[Any, ...] | None]":
+        """Reads rows by their ids, the first column, many at once."""
 
-    async def _customer(self, asked: AuthorizeBody) -> Identity:
-        if text := asked.customer.api_key:
-            known = await self._identity(digest(text), identities.BY_KEY_SQL) if well_formed(text) else None
-            return work.known_customer(known)
-        account_id = parse_id("acct", asked.customer.account)
-        return work.known_account(
-            None if account_id is None else await self._identity(account_id, identities.BY_ACCOUNT_SQL)
-        )
+        async def read(ids: Sequence[uuid.UUID]) -> list[tuple[Any, ...] | None]:
+            found = {row[0]: row for row in await self._reading.rows(sql, [list(ids)])}
+            return [found.get(each) for each in ids]
+
+        return Group(read)
 
     async def _balance(self, call: "_Call") -> Answer:
-        row = await self._reading.read(reads.STANDING_SQL, [call.bearer.account_id])
+        assert call.bearer.account_id is not None
+        row = await self._standing.ask(call.bearer.account_id)
         if row is None:
             raise NotFound("There is no such account.")
         return 200, reads.balance_body(row, call.bearer, snapshot.current().terms(call.bearer.profile)), {}
 
     async def _authorize(self, call: "_Call") -> Answer:
         asked = validated(AuthorizeBody, body.parse(call.raw))
-        customer = await self._customer(asked)
+        handle = work.handle_of(asked)
+        found = {} if handle is None else await self._identities([handle])
+        customer = work.customer_among(asked, handle, found)
+        calls.about(customer.account_id)
         request = await _priced(charges.prepare, customer, work.wanted_of(asked), call.caller)
         outcome = await self._place.ask(request)
         if outcome["code"] == "recharge":
@@ -176,13 +177,27 @@ class Lane:
             told = (outcome, request.account, request.api_key)
             self._run(asyncio.to_thread(_in_thread, limit_notices.nudge, *told))
         answer = charges.authorized(outcome, customer)
-        self._keep(
-            Facts(
-                request.id, request.model, request.operation, request.parameters, request.price_book,
-                request.amount, outcome["unit"], charges.offers_of(request.lines),
-            )
-        )  # fmt: skip
+        self._keep(request, outcome["unit"])
         return 202, answer, _replay(outcome)
+
+    async def _authorize_batch(self, call: "_Call") -> Answer:
+        bodies = validated(BatchBody, body.parse(call.raw, body.LARGEST_BATCH)).charges
+        call.limits = check(call.bearer.kind, call.bearer.key_id, len(bodies) - 1).headers()
+        entries = batch.entries_of(bodies)
+        items = batch.items_of(entries, await self._identities(batch.handles_of(entries)), call.bearer)
+        prepared = await _priced(batches.prepare, items)
+        requests = batches.requests_of(prepared)
+        outcomes = await self._batch.ask_all(requests)
+        for request, outcome in zip(requests, outcomes, strict=True):
+            if outcome["code"] == "authorized":
+                self._keep(request, outcome["unit"])
+        if any(outcome["code"] == "recharge" for outcome in outcomes):
+            results = await asyncio.to_thread(_in_thread, batches.answer, items, prepared, outcomes)
+        else:
+            results = batches.answer(items, prepared, outcomes)
+        if any(outcome.get("low") or limit_notices.concerns(outcome) for outcome in outcomes):
+            self._run(asyncio.to_thread(_in_thread, batches.nudge, requests, outcomes))
+        return 200, batch.answer_of(results), {}
 
     async def _settle(self, call: "_Call") -> Answer:
         result = work.result_of(validated(SettleBody, body.parse(call.raw)))
@@ -201,15 +216,18 @@ class Lane:
         calls.about(outcome.get("account"))
         return 200, charges.finished(outcome, request), _replay(outcome)
 
-    def _keep(self, facts: Facts) -> None:
+    def _keep(self, request: PlaceRequest, unit: str) -> None:
         if len(self._facts) >= KEPT_FACTS:
             del self._facts[next(iter(self._facts))]
-        self._facts[facts.id] = facts
+        self._facts[request.id] = Facts(
+            request.id, request.model, request.operation, request.parameters, request.price_book,
+            request.amount, unit, charges.offers_of(request.lines),
+        )  # fmt: skip
 
     async def _facts_of(self, charge_id: uuid.UUID) -> Facts:
         if (kept := self._facts.pop(charge_id, None)) is not None:
             return kept
-        row = await self._reading.read(_FACTS_SQL, [charge_id])
+        row = await self._stored_facts.ask(charge_id)
         if row is None:
             raise charges.no_such_charge()
         charge_id, model, operation, parameters, *priced = row
@@ -235,7 +253,7 @@ class Lane:
         """End what runs beside the requests and give the database connections back."""
         for task in self._background:
             task.cancel()
-        for link in (self._reading, self._placing, self._finishing):
+        for link in (self._reading, self._placing, self._batching, self._finishing):
             await link.close()
 
     async def _listen(self) -> None:
@@ -299,7 +317,7 @@ async def _read(receive: Receive) -> bytes:
     while message.get("more_body"):
         message = await receive()
         raw += message.get("body", b"")
-        if len(raw) > body.LARGEST:
+        if len(raw) > body.LARGEST_BATCH:
             break
     return raw
 

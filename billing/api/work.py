@@ -1,10 +1,12 @@
 """From request bodies to what the charges service takes; used by the lane and the views alike."""
 
+from collections.abc import Mapping
+
 from billing.api import calls
 from billing.api.schemas import AuthorizeBody, EstimateBody, SettleBody
 from billing.errors import Forbidden, NotFound
 from billing.selectors import identities
-from billing.selectors.identities import Identity
+from billing.selectors.identities import Handle, Identity
 from billing.services.charges import ROUTING, Caller, Result
 from billing.services.quotes import Wanted
 from billing.services.refusals import unknown_key
@@ -35,27 +37,26 @@ def caller_of(service: Identity, key: str | None, digest: str) -> Caller:
     return Caller(service_key=service.key_id, idem=key, hash=digest if key is not None else None)
 
 
-def customer_of(body: AuthorizeBody) -> Identity:
-    """The customer a body names, looked up now. Raises as ``known_customer``, NotFound for a wrong account id."""
+def handle_of(body: AuthorizeBody) -> Handle | None:
+    """What the customer a body names is found by; None where nobody can be."""
     if body.customer.api_key:
-        return known_customer(identities.by_key(body.customer.api_key))
-    account_id = parse_id("acct", body.customer.account)
-    return known_account(None if account_id is None else identities.by_account(account_id))
+        return identities.key_handle(body.customer.api_key)
+    return parse_id("acct", body.customer.account)
 
 
-def known_customer(found: Identity | None) -> Identity:
-    """The bearer of the customer's key, if that is what it is. Raises Unauthorized, Forbidden."""
-    if found is None:
-        raise unknown_key()
-    if found.account_id is None:
+def customer_of(body: AuthorizeBody) -> Identity:
+    """The customer a body names, looked up now. Raises as ``customer_among``."""
+    handle = handle_of(body)
+    customer = customer_among(body, handle, {} if handle is None else identities.find([handle]))
+    calls.about(customer.account_id)
+    return customer
+
+
+def customer_among(body: AuthorizeBody, handle: Handle | None, found: Mapping[Handle, Identity]) -> Identity:
+    """The customer a body names, among who was found. Raises Unauthorized, Forbidden, NotFound for a wrong account id."""
+    customer = None if handle is None else found.get(handle)
+    if customer is None:
+        raise unknown_key() if body.customer.api_key else NotFound("There is no such account.")
+    if customer.account_id is None:
         raise Forbidden("This is a service key; a customer pays with a key that starts bpk_.")
-    calls.about(found.account_id)
-    return found
-
-
-def known_account(found: Identity | None) -> Identity:
-    """The account a body names. Raises NotFound."""
-    if found is None:
-        raise NotFound("There is no such account.")
-    calls.about(found.account_id)
-    return found
+    return customer

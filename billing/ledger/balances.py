@@ -39,14 +39,14 @@ SELECT b.account_id, b.unit, b.balance - l.lapsed, b.held + l.unfolded,
        SELECT CASE WHEN b.next_expiry <= ledger_now() THEN ledger_lapsed(b.account_id, ledger_now()) ELSE 0 END AS lapsed,
               ledger_unfolded(b.account_id) AS unfolded
  ) l
- WHERE b.account_id = %s
+ WHERE b.account_id = ANY (%s)
 """
 
 
 def of(account_id: uuid.UUID) -> BalanceView:
     """The account's standing at this moment. Raises NoSuchAccount."""
     with connection.cursor() as cursor:
-        cursor.execute(READ_SQL, [account_id])
+        cursor.execute(READ_SQL, [[account_id]])
         row = cursor.fetchone()
     if row is None:
         raise NoSuchAccount(str(account_id))

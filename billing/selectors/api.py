@@ -27,7 +27,8 @@ ROUTING: Final = ("provider", "provider_name", "executed_model", "upstream_id")
 MOST_GRANTS: Final = 200
 LAST_NUMBER: Final = 2**63 - 1
 
-# One statement for everything GET /v1/balance shows; grants come in the order in which they are used.
+# One statement for everything GET /v1/balance shows, for any number of accounts.
+# Grants come in the order in which they are used.
 STANDING_SQL: Final = f"""
 SELECT s.*, ledger_now(), (
        SELECT coalesce(jsonb_agg(jsonb_build_array(g.id, g.source, g.remaining, g.expires_at)), '[]')::text
@@ -56,7 +57,7 @@ Row = tuple[Any, ...]
 def standing(account_id: uuid.UUID) -> Row:
     """The row of STANDING_SQL for an account that has a balance."""
     with connection.cursor() as cursor:
-        cursor.execute(STANDING_SQL, [account_id])
+        cursor.execute(STANDING_SQL, [[account_id]])
         row: Row | None = cursor.fetchone()
     if row is None:
         raise NoSuchAccount(str(account_id))

@@ -6,6 +6,7 @@ drops them at once (``forget``). The ledger's call checks the key again, so a re
 
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -19,20 +20,19 @@ from billing.models import Subscription
 _ANCHOR: Final = (
     "(SELECT s.anchor FROM billing_subscription s WHERE s.account_id = a.id AND s.status <> 'canceled')"
 )
-_COLUMNS: Final = f"""
-SELECT k.id, k.kind, a.id, a.profile, a.plan, a.mode, a.unit, a.name,
+BY_KEYS_SQL: Final = f"""
+SELECT k.digest, k.id, k.kind, a.id, a.profile, a.plan, a.mode, a.unit, a.name,
        CASE WHEN k.revoked_at IS NULL AND coalesce(k.expires_at > now(), true) AND a.status IS DISTINCT FROM 'closed'
             THEN coalesce(extract(epoch FROM k.expires_at - now()), 86400)::int ELSE 0 END,
        {_ANCHOR}
+  FROM accounts_apikey k LEFT JOIN accounts_billingaccount a ON a.id = k.account_id WHERE k.digest = ANY (%s)
 """  # noqa: S608 - no input in it
-BY_KEY_SQL: Final = (
-    _COLUMNS
-    + "FROM accounts_apikey k LEFT JOIN accounts_billingaccount a ON a.id = k.account_id WHERE k.digest = %s"
-)
-BY_ACCOUNT_SQL: Final = f"""
-SELECT NULL::uuid, 'account', a.id, a.profile, a.plan, a.mode, a.unit, a.name, 86400, {_ANCHOR}
-  FROM accounts_billingaccount a WHERE a.id = %s AND a.status <> 'closed'
+BY_ACCOUNTS_SQL: Final = f"""
+SELECT a.id, NULL::uuid, 'account', a.id, a.profile, a.plan, a.mode, a.unit, a.name, 86400, {_ANCHOR}
+  FROM accounts_billingaccount a WHERE a.id = ANY (%s) AND a.status <> 'closed'
 """  # noqa: S608 - no input in it
+Handle = bytes | uuid.UUID
+"""What somebody is found by: the digest of a key, or an account's id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,13 @@ class Identity:
     """From when the billing periods of the account's subscription are counted; None without one."""
 
 
-def from_row(row: tuple[Any, ...] | None) -> Identity | None:
-    """The identity in a row of BY_KEY_SQL or BY_ACCOUNT_SQL, or None where it opens nothing."""
-    if row is None or row[8] <= 0:
-        return None
-    key_id, kind, account_id, *texts, valid_for, anchor = row
+def from_rows(rows: Iterable[tuple[Any, ...]]) -> dict[Handle, Identity]:
+    """Who is behind each handle, from rows of BY_KEYS_SQL or BY_ACCOUNTS_SQL; without those that open nothing."""
+    return {row[0]: _identity(row) for row in rows if row[9] > 0}
+
+
+def _identity(row: tuple[Any, ...]) -> Identity:
+    _, key_id, kind, account_id, *texts, valid_for, anchor = row
     profile, plan, mode, unit, name = (text or "" for text in texts)
     return Identity(key_id, kind, account_id, profile, plan, mode, unit, name, valid_for, anchor)
 
@@ -68,15 +70,15 @@ class IdentityCache:
     def __init__(self, ttl: int = 30, size: int = 50_000) -> None:
         self.enabled = False
         self._ttl, self._size = ttl, size
-        self._kept: dict[bytes | uuid.UUID, tuple[float, Identity]] = {}
+        self._kept: dict[Handle, tuple[float, Identity]] = {}
 
-    def get(self, handle: bytes | uuid.UUID) -> Identity | None:
+    def get(self, handle: Handle) -> Identity | None:
         kept = self._kept.get(handle) if self.enabled else None
         if kept is None or kept[0] < time.monotonic():
             return None
         return kept[1]
 
-    def put(self, handle: bytes | uuid.UUID, identity: Identity) -> None:
+    def put(self, handle: Handle, identity: Identity) -> None:
         if not self.enabled:
             return
         if len(self._kept) >= self._size:
@@ -103,16 +105,51 @@ class IdentityCache:
 cache = IdentityCache()
 
 
+def key_handle(text: str) -> bytes | None:
+    """What a key is found by; None for a mistyped one."""
+    return digest(text) if well_formed(text) else None
+
+
 def by_key(text: str) -> Identity | None:
     """Who bears this key; None for a mistyped, unknown, expired or revoked one."""
-    if not well_formed(text):
-        return None
-    return _find(digest(text), BY_KEY_SQL)
+    handle = key_handle(text)
+    return None if handle is None else find([handle]).get(handle)
 
 
 def by_account(account_id: uuid.UUID) -> Identity | None:
     """The account itself, as the generation service may name it; None where there is no open one."""
-    return _find(account_id, BY_ACCOUNT_SQL)
+    return find([account_id]).get(account_id)
+
+
+def find(handles: Iterable[Handle]) -> dict[Handle, Identity]:
+    """Who is behind each of these, as far as there is somebody."""
+    found, missing = remembered(handles)
+    for sql, unknown in missing:
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [unknown])
+            found.update(remember(cursor.fetchall()))
+    return found
+
+
+def remembered(handles: Iterable[Handle]) -> tuple[dict[Handle, Identity], list[tuple[str, list[Handle]]]]:
+    """Who of these is in memory, and the queries that find the others, each with its argument."""
+    found: dict[Handle, Identity] = {}
+    digests: list[Handle] = []
+    accounts: list[Handle] = []
+    for handle in handles:
+        if (kept := cache.get(handle)) is not None:
+            found[handle] = kept
+        else:
+            (digests if isinstance(handle, bytes) else accounts).append(handle)
+    return found, [(sql, some) for sql, some in ((BY_KEYS_SQL, digests), (BY_ACCOUNTS_SQL, accounts)) if some]
+
+
+def remember(rows: Iterable[tuple[Any, ...]]) -> dict[Handle, Identity]:
+    """The identities in rows of those queries, kept in memory from here on."""
+    found = from_rows(rows)
+    for handle, identity in found.items():
+        cache.put(handle, identity)
+    return found
 
 
 def of_account(account: BillingAccount) -> Identity:
@@ -135,14 +172,3 @@ def of_account(account: BillingAccount) -> Identity:
 def anybody(profile: str, mode: str, unit: str) -> Identity:
     """Nobody in particular, who would pay by this profile's price list for a mode."""
     return Identity(None, "visitor", None, profile, "", mode, unit, "", 0)
-
-
-def _find(handle: bytes | uuid.UUID, sql: str) -> Identity | None:
-    if (kept := cache.get(handle)) is not None:
-        return kept
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [handle])
-        identity = from_row(cursor.fetchone())
-    if identity is not None:
-        cache.put(handle, identity)
-    return identity

@@ -1,4 +1,7 @@
-"""Many authorizations in one call: priced one by one, decided together, each answered for itself."""
+"""Many authorizations in one call: priced one by one, decided together, each answered for itself.
+
+The web server's lane runs the same steps with a database call of its own between them.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,24 +28,60 @@ class Item:
     caller: Caller
 
 
-def authorize_many(items: Sequence[Item]) -> list[Result]:
+def authorize_many(items: Sequence[Item | Refusal]) -> list[Result]:
     """The answer or the refusal of each item, in their order. Where auto-recharge should run first it runs
     inside the call, and the item is asked again.
     """
-    results: list[Result | None] = [None] * len(items)
-    places: list[int] = []
-    requests: list[PlaceRequest] = []
-    for place, item in enumerate(items):
-        try:
-            requests.append(charges.prepare(item.customer, item.wanted, item.caller))
-            places.append(place)
-        except Refusal as refusal:
-            results[place] = refusal
+    prepared = prepare(items)
+    requests = requests_of(prepared)
     outcomes = holds.place(requests)
-    for place, request, outcome in zip(places, requests, outcomes, strict=True):
-        results[place] = _result(items[place], request, outcome)
-    _nudge(requests, outcomes)
-    return [result for result in results if result is not None]
+    results = answer(items, prepared, outcomes)
+    transaction.on_commit(lambda: nudge(requests, outcomes))
+    return results
+
+
+def prepare(items: Sequence[Item | Refusal]) -> list[PlaceRequest | Refusal]:
+    """Each item priced, or why it cannot be."""
+    return [item if isinstance(item, Refusal) else _prepared(item) for item in items]
+
+
+def requests_of(prepared: Sequence[PlaceRequest | Refusal]) -> list[PlaceRequest]:
+    """What is left for the ledger to decide."""
+    return [request for request in prepared if isinstance(request, PlaceRequest)]
+
+
+def answer(
+    items: Sequence[Item | Refusal],
+    prepared: Sequence[PlaceRequest | Refusal],
+    outcomes: Sequence[Outcome],
+) -> list[Result]:
+    """What became of each item, from the outcomes of those that were asked, in the same order."""
+    decided = iter(outcomes)
+    results: list[Result] = []
+    for item, request in zip(items, prepared, strict=True):
+        if isinstance(item, Item) and isinstance(request, PlaceRequest):
+            results.append(_result(item, request, next(decided)))
+        elif isinstance(request, Refusal):
+            results.append(request)
+    return results
+
+
+def nudge(requests: Sequence[PlaceRequest], outcomes: Sequence[Outcome]) -> None:
+    """Have the worker recharge each account that the batch left below its threshold, and tell of limits it met."""
+    for request, outcome in zip(requests, outcomes, strict=True):
+        if limit_notices.concerns(outcome):
+            limit_notices.nudge(outcome, request.account, request.api_key)
+    for account_id in {
+        request.account for request, outcome in zip(requests, outcomes, strict=True) if outcome.get("low")
+    }:
+        auto_recharge.nudge(account_id)
+
+
+def _prepared(item: Item) -> PlaceRequest | Refusal:
+    try:
+        return charges.prepare(item.customer, item.wanted, item.caller)
+    except Refusal as refusal:
+        return refusal
 
 
 def _result(item: Item, request: PlaceRequest, outcome: Outcome) -> Result:
@@ -52,14 +91,3 @@ def _result(item: Item, request: PlaceRequest, outcome: Outcome) -> Result:
         return charges.authorized(outcome, item.customer)
     except Refusal as refusal:
         return refusal
-
-
-def _nudge(requests: Sequence[PlaceRequest], outcomes: Sequence[Outcome]) -> None:
-    """Have the worker recharge each account that the batch left below its threshold, and tell of limits it met."""
-    low = {request.account for request, outcome in zip(requests, outcomes, strict=True) if outcome.get("low")}
-    for request, outcome in zip(requests, outcomes, strict=True):
-        if limit_notices.concerns(outcome):
-            told = (outcome, request.account, request.api_key)
-            transaction.on_commit(lambda told=told: limit_notices.nudge(*told))  # type: ignore[misc]
-    for account_id in low:
-        transaction.on_commit(lambda account_id=account_id: auto_recharge.nudge(account_id))  # type: ignore[misc]

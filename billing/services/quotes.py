@@ -6,10 +6,8 @@ open is decided here and in the ledger's call; ``gate`` says the same to who onl
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
-
-from django.utils.timezone import now
 
 from billing.errors import InvalidRequest, ModelUnavailable, NotOffered
 from billing.selectors import hold_margins, offers
@@ -77,7 +75,7 @@ class Count:
 
 def price(customer: Identity, wanted: Wanted, at: datetime | None = None) -> Priced:
     """The estimate for this customer at a moment (now). Raises NotOffered, InvalidRequest."""
-    asked = now()
+    asked = datetime.now(UTC)
     moment = at or asked
     terms = offers.terms_of(customer.account_id, customer.profile, customer.mode, moment)
     discounts = terms.covering(wanted.model, wanted.operation)
@@ -134,7 +132,7 @@ def count_of(customer: Identity, priced: Priced, at: datetime | None = None) -> 
     scope = priced.quote.gate.monthly_limit
     if scope is None or priced.plan is None:
         return None
-    since, until = count_period(customer, at or now())
+    since, until = count_period(customer, at or datetime.now(UTC))
     return Count(scope, gates.monthly_allowance(priced.quote, priced.plan), since, until)
 
 
@@ -152,7 +150,7 @@ def count_refusal(customer: Identity, scope: str, limit: int) -> ModelUnavailabl
     plan = terms.plan(customer.plan)
     mine = plan.name if plan is not None else "This account"
     what = scope.replace("-", " ")
-    _, resets = count_period(customer, now())
+    _, resets = count_period(customer, datetime.now(UTC))
     more = _plan_with_more(customer, scope, limit)
     used = (
         f"{mine} includes {limit} {what} a month, and they are used."

@@ -18,7 +18,7 @@ from catalog import snapshot
 from config.asgi import _dsn
 from config.asgi import django as django_application
 from tests.billing.api.conftest import CREDIT, Api, Payer
-from tests.billing.api.working import work
+from tests.billing.api.working import MODEL_ON_HOLD, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Session = Callable[[httpx.AsyncClient], Awaitable[Any]]
@@ -123,6 +123,58 @@ def test_an_authorize_answers_as_the_view_does(
     assert {k: v for k, v in lane.json().items() if k not in passing} == {
         k: v for k, v in view.body.items() if k not in passing
     }
+
+
+def batch_of(payer: Payer, held: Payer) -> dict[str, Any]:
+    """Every way an entry of a batch can end, and an account named by its id."""
+    by_id = {"customer": {"account": payer.account.public_id}}
+    return {
+        "charges": [
+            work(payer),
+            work(payer, model="unheard-of"),
+            {"customer": {"api_key": "bpk_x"}, "model": "static", "operation": "generate"},
+            "nonsense",
+            work(payer, parameters={"count": 100}),
+            work(held, model=MODEL_ON_HOLD),
+            work(payer) | by_id,
+            work(payer) | {"customer": {"account": "acct_0"}},
+            work(payer) | {"extra": 1},
+        ]
+    }
+
+
+def test_a_batch_answers_as_the_view_does(ann: Payer, bob: Payer, eva: Payer, studio: Api) -> None:
+    view = studio.post("/v1/charges/batch", batch_of(ann, eva))
+    lane = post(studio, "/v1/charges/batch", json.dumps(batch_of(bob, eva)).encode())
+    assert (lane.status_code, lane.headers["content-type"]) == (200, "application/json")
+    passing = {"id": "", "authorized_at": "", "expires_at": "", "balance": "", "available": "", "held": ""}
+    assert [entry | passing for entry in lane.json()["data"]] == [
+        entry | passing for entry in view.body["data"]
+    ]
+    assert [entry["balance"] for entry in lane.json()["data"] if entry["status"] == "settled"] == ["45", "40"]
+
+
+def test_batches_and_single_requests_share_what_there_is(ann: Payer, studio: Api) -> None:
+    many = json.dumps({"charges": [work(ann) for _ in range(4)]}).encode()
+
+    async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
+        calls = [client.post("/v1/charges/batch", content=many) for _ in range(3)]
+        calls += [client.post("/v1/charges", content=body_of(ann)) for _ in range(4)]
+        return await asyncio.gather(*calls)
+
+    *batches, a, b, c, d = in_lane(studio, session)
+    decided = [entry["status"] for reply in batches for entry in reply.json()["data"]]
+    decided += [reply.json()["status"] for reply in (a, b, c, d)]
+    assert sorted(decided, key=str) == [402] * 6 + ["settled"] * 10
+    assert balances.of(ann.account.pk).balance == 0
+
+
+def test_a_batch_with_a_key_is_answered_once(ann: Payer, studio: Api) -> None:
+    raw = json.dumps({"charges": [work(ann)]}).encode()
+    first, again = (post(studio, "/v1/charges/batch", raw, "one-batch") for _ in range(2))
+    assert again.json() == first.json()
+    assert again.headers["Idempotent-Replayed"] == "true"
+    assert balances.of(ann.account.pk).balance == 45 * CREDIT
 
 
 @pytest.mark.parametrize("key", ["", "bps_short", "bpk_", "Bearer"])
