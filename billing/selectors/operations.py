@@ -15,7 +15,8 @@ SELECT (SELECT count(*) FROM billing_outboxmessage WHERE sent_at IS NULL AND par
        (SELECT count(*) FROM billing_webhookinbox WHERE done_at IS NULL AND parked_at IS NULL),
        (SELECT count(*) FROM billing_webhookinbox WHERE done_at IS NULL AND parked_at IS NOT NULL),
        (SELECT count(*) FROM ledger_charge WHERE status = 'authorized'),
-       (SELECT count(*) FROM billing_payment WHERE status IN ('submitted', 'unknown')),
+       (SELECT count(*) FROM billing_payment 
+         WHERE status = 'unknown' OR status = 'submitted' AND route <> 'checkout'),
        (SELECT count(*) FROM ledger_balance WHERE balance < 0)
 """
 

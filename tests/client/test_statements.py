@@ -22,12 +22,18 @@ ACCOUNT = uuid.UUID(int=7)
 
 
 def statement(
-    folder: Path, month: str = "2026-09", before: bytes = bytes(32), opening: int = 0, number: int = 1
+    folder: Path,
+    month: str = "2026-09",
+    before: bytes = bytes(32),
+    opening: int = 0,
+    number: int = 1,
+    *,
+    rows_of: int = 2,
 ) -> Path:
-    """A signed statement of two transactions, made without any code of the portal's."""
+    """A signed statement of two transactions or more, made without any code of the portal's."""
     rows, previous, balance = [], before, opening
-    for step in range(2):
-        seq, moment, balance = number + step, f"{month}-0{step + 1}T00:00:00.000000Z", balance + 5
+    for step in range(rows_of):
+        seq, moment, balance = number + step, f"{month}-{step + 1:02}T00:00:00.000000Z", balance + 5
         columns = [
             seq, str(uuid.UUID(int=seq)), str(ACCOUNT), "bonus", 5_000_000, balance * 1_000_000, "credit", "=évil, \"x\"\n",
             None, "", "", None, f"bonus:{seq}", "", moment,
@@ -40,8 +46,8 @@ def statement(
     head = {
         "statement": "1", "state": "final", "issuer": "https://billing.example.com", "account": f"acct_{ACCOUNT.hex}",
         "holder": "Nord", "month": month, "opening_unit": "credit", "unit": "credit", "opening_balance": str(opening),
-        "closing_balance": str(balance), "transactions": "2", "first_number": str(number),
-        "last_number": str(number + 1), "head_before": before.hex(), "head": previous.hex(),
+        "closing_balance": str(balance), "transactions": str(rows_of), "first_number": str(number),
+        "last_number": str(number + rows_of - 1), "head_before": before.hex(), "head": previous.hex(),
         "issued_at": "2026-10-01T00:10:00Z", "key": statements.key_id(PUBLIC),
     }  # fmt: skip
     signature = PRIVATE.sign(json.dumps(list(map(list, head.items())), ensure_ascii=False).encode())
@@ -132,6 +138,24 @@ def test_a_forged_statement_with_a_valid_chain_fails_by_its_signature(tmp_path: 
     done = portal(str(file), "--key", PUBLIC.hex())
     assert done.returncode == 1
     assert "did not make this signature" in done.stdout
+
+
+def test_a_statement_that_was_altered_everywhere_is_wrong_and_not_unreadable(tmp_path: Path) -> None:
+    file = statement(tmp_path, rows_of=28)
+    assert portal(str(file), "--key", PUBLIC.hex()).returncode == 0
+    file.write_bytes(file.read_bytes().replace(b",bonus,5,", b",bonus,4,"))
+    done = portal(str(file), "--key", PUBLIC.hex())
+    assert (done.returncode, done.stderr) == (1, "portal: not in order.\n")
+    assert done.stdout.count("  WRONG  ") == statements.MOST_TOLD + 1
+    assert "And 36 more like these." in done.stdout
+
+
+def test_a_pdf_is_told_from_what_can_be_checked(tmp_path: Path) -> None:
+    file = tmp_path / "2026-09.pdf"
+    file.write_bytes(b"%PDF-1.7\n%\xe2\xe3\xcf\xd3")
+    done = portal(str(file), "--key", PUBLIC.hex())
+    assert done.returncode == 2
+    assert "the month's CSV file, not its PDF" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils.timezone import now
 
 from accounts.models import BillingAccount
-from billing.models import OutboxMessage, ReconciliationRun, WebhookInbox
+from billing.models import OutboxMessage, Payment, ReconciliationRun, WebhookInbox
 from billing.services.reconciliation import runs
 from tests.billing.views.conftest import work
 from tests.test_logs import PRODUCTION
@@ -30,13 +30,24 @@ def test_the_gauges_tell_what_waits(account: BillingAccount) -> None:
     OutboxMessage.objects.create(kind="mail", key="a", payload={})
     OutboxMessage.objects.create(kind="mail", key="b", payload={}, parked_at=now())
     WebhookInbox.objects.create(event_id="evt_1", type="x", payload={}, parked_at=now())
+    paying: dict[str, Any] = {
+        "account": account,
+        "cash_minor": 500,
+        "currency": "USD",
+        "credits": 50,
+        "unit": "credit",
+    }
+    Payment.objects.create(**paying, purpose="topup", route="checkout", status="submitted")
+    Payment.objects.create(**paying, purpose="topup", route="saved_card", status="submitted")
     told = gauges(Client())
     assert told["portal_holds_open"] == 1
     assert told["portal_outbox_unsent"] >= 1
     assert told["portal_outbox_parked"] == 1
     assert told["portal_inbox_parked"] == 1
     assert told["portal_balances_negative"] == 0
-    assert told["portal_payments_unknown"] == 0
+    assert told["portal_payments_unknown"] == 1, (
+        "who is still at Stripe's page has not paid, and nothing is unknown"
+    )
     assert told["process_resident_memory_bytes"] > 1_000_000
 
 

@@ -86,6 +86,8 @@ def _told(reports: list[Report], between: list[str]) -> str:
         lines.append(f"{report.file}: {head['account']}, {head['month']}, issued {head['issued_at']}")
         lines += [f"  ok           {text}" for text in report.checked]
         lines += [f"  WRONG        {text}" for text in report.wrong]
+        if report.untold:
+            lines.append(f"  WRONG        And {report.untold} more like these.")
         lines += [f"  not checked  {text}" for text in report.not_checked]
     lines += [f"WRONG {text}" for text in between]
     if len(reports) > 1 and not between:

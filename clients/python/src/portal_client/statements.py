@@ -32,6 +32,9 @@ OK: Final = "ok"
 WRONG: Final = "wrong"
 NOT_CHECKED: Final = "not checked"
 
+MOST_TOLD: Final = 20
+"""Wrong transactions of one file that are told one by one."""
+
 Keys = Mapping[str, bytes]
 """Public keys (32 bytes) by their id."""
 
@@ -53,6 +56,15 @@ class Report:
     not_checked: list[str] = field(default_factory=list)
     head: dict[str, str] = field(default_factory=dict)
     signature: str = NOT_CHECKED
+    untold: int = 0
+    """How many transactions more are wrong than ``wrong`` tells of."""
+
+    def note(self, what: str) -> None:
+        """Something is wrong with a transaction; of many only the first are told one by one."""
+        if len(self.wrong) < MOST_TOLD:
+            self.wrong.append(what)
+        else:
+            self.untold += 1
 
 
 def key_id(public: bytes) -> str:
@@ -69,7 +81,11 @@ def check(path: Path, keys: Keys) -> Report:
             report.head = _read_head(lines)
             _check_rows(report, lines)
             signature = _read_signature(lines)
-    except (csv.Error, UnicodeDecodeError, ValueError, ArithmeticError, StopIteration) as error:
+    except UnicodeDecodeError as error:
+        raise Unreadable(
+            f"{path} is not text. What can be checked is the month's CSV file, not its PDF."
+        ) from error
+    except (csv.Error, ValueError, ArithmeticError, StopIteration) as error:
         raise Unreadable(f"{path} is not a statement as the portal writes it: {error}") from error
     _check_signature(report, signature, keys)
     return report
@@ -132,15 +148,11 @@ def _check_rows(report: Report, lines: _Lines) -> None:
         link = hashlib.sha256(previous + _text(row, head["account"]).encode()).digest()
         where = f"Transaction no. {row['number']} ({row['transaction']})"
         if row["number"] != str(number) or _micros(row["balance_after"]) != balance:
-            report.wrong.append(
-                f"{where} does not follow the one before it: a row is missing, added or moved."
-            )
+            report.note(f"{where} does not follow the one before it: a row is missing, added or moved.")
         if link.hex() != row["hash"]:
-            report.wrong.append(f"{where} or the hash before it was changed: its hash is another.")
+            report.note(f"{where} or the hash before it was changed: its hash is another.")
         if not row["time_utc"].startswith(head["month"]) or row["unit"] not in units:
-            report.wrong.append(f"{where} is not of this month and unit.")
-        if len(report.wrong) > 20:
-            raise ValueError("; ".join(report.wrong[:3]) + "; and more")
+            report.note(f"{where} is not of this month and unit.")
         previous, number, balance = (
             bytes.fromhex(row["hash"]),
             int(row["number"]),
