@@ -14,6 +14,7 @@ BREAKAGE: Final = "breakage"
 RECEIVABLES: Final = "receivables"
 DISPUTES: Final = "disputes"
 SET_ASIDE: Final = "set_aside"
+BANK: Final = "bank"
 
 COUNTERPART: Final[dict[str, str]] = {
     "topup": STRIPE_CLEARING,
@@ -33,5 +34,6 @@ COUNTERPART: Final[dict[str, str]] = {
 
 ``refund`` gives a charge back (revenue → customer); a purchase paid back to the card is a ``refund`` whose
 caller names ``stripe_clearing`` as the other side. What an account leaves in a unit it is no longer counted in is an
-``adjustment`` against ``set_aside`` (``units.py``).
+``adjustment`` against ``set_aside`` (``units.py``). A paid invoice moves
+what was owed from ``receivables`` to ``bank``, beside the customer's balance (``receivables.py``).
 """

@@ -10,7 +10,7 @@ from psycopg.types.json import Jsonb
 
 from billing.ledger.chart import COUNTERPART
 from billing.ledger.errors import NoSuchAccount
-from billing.ledger.models import Balance
+from billing.ledger.models import Balance, Posting
 from config.ids import new_id
 
 
@@ -75,3 +75,15 @@ def post(entries: Sequence[Entry]) -> None:
             "SELECT ledger_post(ARRAY(SELECT e FROM jsonb_populate_recordset(NULL::ledger_entry, %s) AS e))",
             [Jsonb(rows)],  # type: ignore[list-item]  # the stubs know only the plainest parameters
         )
+
+
+def post_beside(entry: Entry, *, source: str, target: str, micros: int, unit: str) -> None:
+    """Post a movement between two accounts of the company that an entry of nothing stands for in a customer's history."""
+    if entry.amount:
+        raise ValueError("what moves a customer's balance has its own other side")
+    post([entry])
+    sides = ((1, source, micros), (2, target, -micros))
+    Posting.objects.bulk_create(
+        Posting(transaction_id=entry.id, line=line, ledger_account=name, unit=unit, amount=amount)
+        for line, name, amount in sides
+    )

@@ -34,7 +34,7 @@ WHY: dict[str, str] = {
     Kind.RESET: "Plan credits that were left at the end of their period",
     Kind.ADJUSTMENT: "Posted by support",
     Kind.DISPUTE: "The bank gave the payment back to the card's holder",
-    Kind.INVOICE: "Moved from the balance to an invoice, or back",
+    Kind.INVOICE: "Moved from the balance to an invoice, or back; an invoice that is paid moves nothing more",
 }
 """What a transaction that is no piece of work means, by its kind."""
 

@@ -95,7 +95,6 @@ def undone(row: Transaction) -> Undone | None:
 
 
 def invoice(row: Transaction) -> Invoice | None:
-    """The invoice that moved this out of the balance, or back when it was voided."""
-    return Invoice.objects.filter(
-        Q(transaction_id=row.pk) | Q(void_transaction_id=row.pk), account_id=row.account_id
-    ).first()
+    """The invoice that moved this out of the balance, back when it was voided, or on to the bank when it was paid."""
+    mine = Q(transaction_id=row.pk) | Q(void_transaction_id=row.pk) | Q(paid_transaction_id=row.pk)
+    return Invoice.objects.filter(mine, account_id=row.account_id).first()

@@ -160,7 +160,7 @@ def _moved(invoice: Invoice) -> uuid.UUID:
 
 @transaction.atomic
 def mark_paid(invoice_id: uuid.UUID, *, reference: str, by: User | None, reason: str = "") -> Invoice:
-    """The money for an open invoice is there; the account's history counts it. Twice is once.
+    """The money for an open invoice is there: what was owed moves to the bank. Twice is once.
 
     Raises InvalidRequest without a reference, InvalidState for a void one.
     """
@@ -170,13 +170,29 @@ def mark_paid(invoice_id: uuid.UUID, *, reference: str, by: User | None, reason:
         )
     invoice = _locked(invoice_id)
     if invoice.status == Invoice.Status.PAID:
-        return invoice
+        return _to_the_bank(invoice)
     if invoice.status != Invoice.Status.OPEN:
         raise InvalidState(f"{invoice.number_text} is {invoice.status}.")
     invoice.status, invoice.finished_at, invoice.finished_by = Invoice.Status.PAID, clock.now(), by
     invoice.reference, invoice.reason = reference.strip()[:120], reason.strip()[:200]
-    invoice.save()
+    _to_the_bank(invoice)
     credit_limits.recompute(invoice.account_id)
+    return invoice
+
+
+def _to_the_bank(invoice: Invoice) -> Invoice:
+    """Post that a paid invoice is not owed any more, once; also for one that was paid before that was posted."""
+    if invoice.paid_transaction_id is None:
+        invoice.paid_transaction_id = receivables.pay(
+            account_id=invoice.account_id,
+            micros=invoice.total,
+            unit=invoice.unit,
+            description=f"Invoice {invoice.number_text} is paid",
+            key=f"invoice:paid:{invoice.pk.hex}",
+            reference=invoice.public_id,
+            details={"invoice": invoice.public_id, "paid": f"{invoice.currency} {invoice.due}"},
+        ).pk
+        invoice.save()
     return invoice
 
 

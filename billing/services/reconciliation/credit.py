@@ -20,19 +20,37 @@ CHECKS: Final = (
     ),
     Check(
         name="invoices_posted",
-        promise="Every invoice left its account's balance once, and came back once where it is void.",
+        promise="Every invoice left its account's balance once; void it came back once, paid it was noted.",
         remedy=_INVOICE,
         sql="""
         SELECT i.id::text FROM billing_invoice i
           LEFT JOIN ledger_transaction t ON t.id = i.transaction_id
           LEFT JOIN ledger_transaction v ON v.id = i.void_transaction_id
+          LEFT JOIN ledger_transaction p ON p.id = i.paid_transaction_id
          WHERE (t.kind, t.account_id, t.unit, t.amount) IS DISTINCT FROM ('invoice', i.account_id, i.unit, i.total)
             OR i.status = 'void'
                AND (v.kind, v.account_id, v.unit, v.amount) IS DISTINCT FROM ('invoice', i.account_id, i.unit, -i.total)
+            OR i.status = 'paid' AND (p.kind, p.account_id, p.amount) IS DISTINCT FROM ('invoice', i.account_id, 0)
+            OR i.status <> 'paid' AND i.paid_transaction_id IS NOT NULL
          UNION ALL
         SELECT t.id::text FROM ledger_transaction t
-         WHERE t.kind = 'invoice' AND NOT EXISTS (
-               SELECT 1 FROM billing_invoice i WHERE t.id IN (i.transaction_id, i.void_transaction_id))""",
+         WHERE t.kind = 'invoice' AND NOT EXISTS (SELECT 1 FROM billing_invoice i
+                WHERE t.id IN (i.transaction_id, i.void_transaction_id, i.paid_transaction_id))""",
+        long=True,
+    ),
+    Check(
+        name="receivables_match",
+        promise="What stands on receivables is what the open invoices come to.",
+        remedy=_INVOICE + " One that was paid before payments were posted: mark it as paid again.",
+        sql="""
+        SELECT coalesce(p.account_id, i.account_id)::text
+          FROM (SELECT t.account_id, p.unit, -sum(p.amount) AS total
+                  FROM ledger_transaction t JOIN ledger_posting p ON p.transaction_id = t.id
+                 WHERE t.kind = 'invoice' AND p.ledger_account = 'receivables' GROUP BY 1, 2) p
+          FULL JOIN (SELECT account_id, unit, sum(total) AS total FROM billing_invoice
+                      WHERE status = 'open' GROUP BY 1, 2) i
+            ON i.account_id = p.account_id AND i.unit = p.unit
+         WHERE coalesce(p.total, 0) <> coalesce(i.total, 0)""",
         long=True,
     ),
     Check(

@@ -49,7 +49,7 @@ CHECKS: Final = (
           JOIN ledger_transaction t ON t.account_id = s.account_id AND t.seq > s.seq
           LEFT JOIN LATERAL (
                SELECT sum(amount) AS total, sum(amount) FILTER (WHERE ledger_account = 'customer') AS customer,
-                      bool_or(unit <> t.unit OR ledger_account = 'customer' AND account_id <> t.account_id) AS strange
+                      bool_or(ledger_account = 'customer' AND (unit <> t.unit OR account_id <> t.account_id)) AS strange
                  FROM ledger_posting WHERE transaction_id = t.id) p ON true
          WHERE coalesce(p.customer, 0) <> t.amount OR p.total <> 0 OR p.strange""",
     ),

@@ -1,5 +1,6 @@
 """Months on credit: invoiced once, lines that add up, numbers without gaps, and a limit that starts fresh."""
 
+import uuid
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from billing.ledger import balances
 from billing.ledger.holds import place
 from billing.ledger.models import Posting
 from billing.models import ClosedMonth, CreditLimitDecision, Invoice, OutboxMessage
-from billing.services import charges, credit_limits, invoicing, limits
+from billing.services import charges, credit_limits, invoicing, limits, modes, reconciliation
 from tests.billing.ledger.conftest import CREDIT, at, hold, settle, standing, wanted
 from tests.billing.services.plans import account, buy, history, profiles
 
@@ -174,8 +175,47 @@ def test_paid_is_said_with_a_reference_and_twice_is_once(metered: BillingAccount
     paid = invoicing.mark_paid(bill.pk, reference="BANK-77", by=staff)
     assert invoicing.mark_paid(bill.pk, reference="BANK-78", by=staff).reference == "BANK-77"
     assert (paid.status, paid.finished_by) == ("paid", staff)
+    assert postings(paid.paid_transaction_id) == [("bank", "USD", -5), ("receivables", "USD", 5)]
+    assert standing(metered.pk) == (0, 0, 50)
+    assert [entry for entry in history(metered) if entry[0] == "invoice"] == [("invoice", 5), ("invoice", 0)]
     with pytest.raises(InvalidState, match="INV-000001 is paid"):
         invoicing.void(bill.pk, reason="No", by=staff)
+
+
+def postings(transaction_id: uuid.UUID | None) -> list[tuple[str, str, int]]:
+    rows = Posting.objects.filter(transaction_id__in=[transaction_id]).order_by("ledger_account")
+    return [(row.ledger_account, row.unit, row.amount // CREDIT) for row in rows]
+
+
+def test_an_invoice_in_the_unit_the_account_has_left_is_paid_all_the_same(
+    metered: BillingAccount, staff: User
+) -> None:
+    use(metered, 5 * CREDIT)
+    at(FEBRUARY + timedelta(days=1))
+    modes.switch(metered.pk, modes.Asked(mode="subscription", arranged=True))
+    bill = Invoice.objects.get()
+    metered.refresh_from_db()
+    assert (bill.unit, metered.unit) == ("USD", "credit")
+    before = standing(metered.pk)
+    paid = invoicing.mark_paid(bill.pk, reference="BANK-1", by=staff)
+    assert postings(paid.paid_transaction_id) == [("bank", "USD", -5), ("receivables", "USD", 5)]
+    assert standing(metered.pk) == before
+    assert "transactions_posted" not in {item.name for item in reconciliation.run() if item.breaches}
+
+
+def test_one_that_was_paid_before_that_was_posted_is_posted_when_it_is_said_again(
+    metered: BillingAccount, staff: User
+) -> None:
+    use(metered, 5 * CREDIT)
+    at(MARCH)
+    invoicing.close_due()
+    bill = Invoice.objects.get()
+    Invoice.objects.filter(pk=bill.pk).update(status="paid", finished_at=MARCH)
+    assert {item.name for item in reconciliation.run() if item.breaches} >= {
+        "invoices_posted",
+        "receivables_match",
+    }
+    assert invoicing.mark_paid(bill.pk, reference="again", by=staff).paid_transaction_id is not None
 
 
 def test_a_void_invoice_keeps_its_number_and_its_work_is_invoiced_again(

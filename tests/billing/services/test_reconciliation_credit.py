@@ -38,6 +38,13 @@ def broken() -> set[str]:
             "invoices_posted",
             "DELETE FROM billing_invoiceline; DELETE FROM billing_closedmonth; DELETE FROM billing_invoice",
         ),
+        ("invoices_posted", "UPDATE billing_invoice SET paid_transaction_id = gen_random_uuid()"),
+        ("invoices_posted", "UPDATE billing_invoice SET status = 'paid', finished_at = now()"),
+        ("receivables_match", "UPDATE billing_invoice SET status = 'paid', finished_at = now()"),
+        (
+            "receivables_match",
+            "UPDATE ledger_posting SET amount = amount - 1 WHERE ledger_account = 'receivables'",
+        ),
         ("invoices_numbered", "UPDATE billing_invoice SET number = 2"),
         ("invoices_numbered", "UPDATE billing_invoicecounter SET last = 3"),
         ("periods_granted", "UPDATE billing_subscriptionperiod SET credits = credits + 1"),
