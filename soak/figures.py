@@ -9,7 +9,6 @@ from typing import Final
 
 from config.embedded.bootstrap import BASE_DIR
 from soak import crashes, deliveries, garbage, kills, storm
-from soak.crew import Crew
 from soak.races import race
 from soak.races.everything import RACES
 from soak.told import Progress, Told, go_on
@@ -36,7 +35,7 @@ def run_races(world: World, rounds: int, seed: int, progress: Progress = go_on) 
     """Every race, ``ROUNDS`` rounds each, as often as makes ``rounds`` altogether."""
     begun, done = time.monotonic(), 0
     breaches: list[str] = []
-    with world.scratch("races") as database, Crew(database, race.CREW) as crew:
+    with world.scratch("races") as database, race.racers(database, race.CREW) as crew:
         for name in cycle(RACES):
             result = race.run(crew, name, ROUNDS, seed + done)
             breaches += result.breaches

@@ -93,14 +93,18 @@ def adjust(intent: Intent) -> None:
 
 def pay(intent: Intent) -> None:
     payment = Payment.objects.get(pk=intent.target)
-    standing = Standing(
+    payments.record(payment.pk, paid_in_full(payment))
+
+
+def paid_in_full(payment: Payment) -> Standing:
+    """What Stripe says of a payment that went well."""
+    return Standing(
         outcome=Outcome.SUCCEEDED,
         amount_minor=payment.cash_minor,
         currency=payment.currency,
         customer_id=payment.stripe_customer_id,
         reference=payment.public_id,
     )
-    payments.record(payment.pk, standing)
 
 
 def undo(intent: Intent) -> None:

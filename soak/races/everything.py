@@ -1,6 +1,6 @@
 """All races; importing this puts them on the list."""
 
-from soak.races import ends, holds, money, payments, plans, repeats
+from soak.races import ends, holds, money, payments, plans, recharges, repeats
 from soak.races.race import RACES
 
-__all__ = ["RACES", "ends", "holds", "money", "payments", "plans", "repeats"]
+__all__ = ["RACES", "ends", "holds", "money", "payments", "plans", "recharges", "repeats"]

@@ -6,13 +6,15 @@ otherwise the race proves nothing.
 
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, Final
 
-from soak import books
+from soak import books, simulator
 from soak.crew import Crew, Me, together
-from soak.world import World
+from soak.world import Database, World
 
 CHUNK: Final = 100
 CONTROL_CHUNK: Final = 10
@@ -48,6 +50,8 @@ class Race:
     expected: ClassVar[tuple[str, ...]] = ()
     """Names of the exceptions that are a proper answer here."""
     acts: ClassVar[tuple[str, ...]] = ("act",)
+    at_stripe: ClassVar[bool] = False
+    """Whether the stand-in of Stripe is asked."""
 
     def case(self) -> Case:
         """What one round needs, made before it."""
@@ -102,13 +106,32 @@ def run(crew: Crew, name: str, rounds: int, seed: int, *, stop_at_breach: bool =
     return Result(name, done, breaches, time.monotonic() - begun)
 
 
+@contextmanager
+def racers(
+    database: Database, size: int, without: Guard | None = None, *, at_stripe: bool = True
+) -> Iterator[Crew]:
+    """The processes of races, which take the simulator for Stripe. ``without`` drops a guard in them."""
+    with (
+        simulator.simulator() if at_stripe else nullcontext("") as url,
+        Crew(database, size, before=partial(_line_up, url, without)) as crew,
+    ):
+        yield crew
+
+
+def _line_up(url: str, without: Guard | None) -> None:
+    if url:
+        simulator.point_at(url)
+    if without is not None and without.patch is not None:
+        without.patch()
+
+
 def control(world: World, name: str, rounds: int, seed: int) -> Result:
     """The race without its guard, until something breaks."""
     guard = RACES[name].guard
     assert guard is not None
     with world.scratch("control") as database:
         database.run(*guard.sql)
-        with Crew(database, len(RACES[name].acts), before=guard.patch) as crew:
+        with racers(database, len(RACES[name].acts), guard, at_stripe=RACES[name].at_stripe) as crew:
             return run(crew, name, rounds, seed, stop_at_breach=True)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from soak.crew import Crew
-from soak.races.race import CREW
+from soak.races.race import CREW, racers
 from soak.world import World
 from tests.fire import note, world
 
@@ -15,5 +15,5 @@ __all__ = ["note", "world"]
 @pytest.fixture(scope="session")
 def crew(world: World) -> Iterator[Crew]:
     """The processes of all races that keep their guards."""
-    with Crew(world.database("races"), CREW) as made:
+    with racers(world.database("races"), CREW) as made:
         yield made
