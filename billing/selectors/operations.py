@@ -15,10 +15,14 @@ SELECT (SELECT count(*) FROM billing_outboxmessage WHERE sent_at IS NULL AND par
        (SELECT count(*) FROM billing_webhookinbox WHERE done_at IS NULL AND parked_at IS NULL),
        (SELECT count(*) FROM billing_webhookinbox WHERE done_at IS NULL AND parked_at IS NOT NULL),
        (SELECT count(*) FROM ledger_charge WHERE status = 'authorized'),
-       (SELECT count(*) FROM billing_payment 
+       (SELECT count(*) FROM billing_payment
          WHERE status = 'unknown' OR status = 'submitted' AND route <> 'checkout'),
        (SELECT count(*) FROM ledger_balance WHERE balance < 0)
 """
+
+
+ONLY_WHAT_IS_NEW: Final = frozenset({"chain_intact", "history_without_gaps", "transactions_posted"})
+"""Checks that read a history from where it was last verified, in a look that is not at everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,17 @@ def last_look(*, everything: bool) -> ReconciliationRun | None:
 
 
 def breaches(looks: list[ReconciliationRun]) -> dict[str, int]:
-    """Breaches by check, each as the newest of the looks that made this check found it."""
+    """Breaches by check, each as the newest of the looks that made this check found it.
+
+    What a look at everything found in the history stays until another one finds it mended: to a look at what is
+    new the old rows are verified.
+    """
     found: dict[str, int] = {}
     for look in sorted(looks, key=_finished):
-        found |= {finding["name"]: finding["breaches"] for finding in look.findings}
+        for finding in look.findings:
+            name, count = finding["name"], finding["breaches"]
+            stays = not look.everything and name in ONLY_WHAT_IS_NEW
+            found[name] = max(count, found.get(name, 0)) if stays else count
     return found
 
 

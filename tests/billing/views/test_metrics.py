@@ -13,7 +13,8 @@ from django.utils.timezone import now
 
 from accounts.models import BillingAccount
 from billing.models import OutboxMessage, Payment, ReconciliationRun, WebhookInbox
-from billing.services.reconciliation import runs
+from billing.selectors import operations
+from billing.services.reconciliation import CHECKS, runs
 from tests.billing.views.conftest import work
 from tests.test_logs import PRODUCTION
 
@@ -64,6 +65,28 @@ def test_breaches_are_those_of_the_newest_look_at_each_promise(account: BillingA
     assert told['portal_reconciliation_breaches{check="history_counted"}'] == 0
     assert 7190 < told['portal_reconciliation_age_seconds{scope="everything"}'] < 7300
     assert told['portal_reconciliation_age_seconds{scope="new"}'] < 60
+
+
+def test_a_history_that_was_edited_is_told_until_everything_was_looked_at_again(
+    account: BillingAccount,
+) -> None:
+    work(account, 5)
+    runs.record("schedule", everything=False)
+    edit = "UPDATE ledger_transaction SET description = %s WHERE account_id = %s AND kind = 'usage'"
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(edit, ["Edited", account.pk])
+        runs.record("schedule", everything=True)
+        runs.record("schedule", everything=False)
+        assert gauges(Client())['portal_reconciliation_breaches{check="chain_intact"}'] == 1
+        cursor.execute(edit, ["Static, generate", account.pk])
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    runs.record("schedule", everything=True)
+    assert gauges(Client())['portal_reconciliation_breaches{check="chain_intact"}'] == 0
+
+
+def test_the_checks_that_read_only_what_is_new_are_named() -> None:
+    assert {check.name for check in CHECKS if " start " in check.sql} == operations.ONLY_WHAT_IS_NEW
 
 
 def test_strangers_and_what_comes_through_a_proxy_find_nothing(db: None) -> None:
