@@ -45,6 +45,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 from allauth.account.models import EmailAddress
+from accounts.keys import create_key
 from accounts.models import BillingAccount, Membership, Role, User
 import sys
 for number in (1, 2):
@@ -57,7 +58,7 @@ for number in (1, 2):
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = user.get_session_auth_hash()
     session.save()
-    print(session.session_key)
+    print(session.session_key, create_key(account=account, name="Bench")[1])
 """
 PAGES = {
     "usage page": "/usage",
@@ -71,8 +72,17 @@ PAGES = {
     "transactions, top-ups": "/transactions?type=topups",
     "transactions, a month ago": "/transactions?until={month_ago}",
     "usage as CSV": "/usage.csv",
+    "why it moved, 50 days": "/balance/changes?since={two_months_ago}&until={month_ago}T12:34",
+    "why it moved, 50 days, API": "/v1/balance/changes?from={two_months_ago}:00Z&to={month_ago}T12:34:00Z",
+    "balance as of an instant, API": "/v1/balance?as_of={month_ago}T12:34:00Z",
 }
-TARGETS = {"usage page": 1.2, "overview": 1.2}
+TARGETS = {
+    "usage page": 1.2,
+    "overview": 1.2,
+    "why it moved, 50 days": 1.5,
+    "why it moved, 50 days, API": 2,
+    "balance as of an instant, API": 1.5,
+}
 
 ROLLUP = """
 SELECT model, sum(-amount) FROM ledger_days(%(account)s, (%(since)s AT TIME ZONE 'UTC')::date, 'infinity')
@@ -87,18 +97,19 @@ SELECT model, sum(-amount) FROM ledger_transaction
 
 @dataclass(frozen=True)
 class Site:
-    """One database being served: its port, and the sessions of its large and of one of its small accounts."""
+    """One database being served: its port, and for its large and one of its small accounts a session and an API key."""
 
     rows: int
     port: int
-    large: str
-    small: str
+    large: tuple[str, str]
+    small: tuple[str, str]
 
     def values(self, account_rows: int) -> dict[str, str]:
         return {
             "middle": str(account_rows // 2),
             "key": "00000000000070009000000000000001",
             "month_ago": f"{datetime.now(UTC) - timedelta(days=30):%Y-%m-%d}",
+            "two_months_ago": f"{datetime.now(UTC) - timedelta(days=80):%Y-%m-%dT%H:%M}",
         }
 
 
@@ -182,6 +193,8 @@ def _fill(cluster: Cluster, name: str, rows: int) -> tuple[float, float]:
     with cluster.connect(name) as connection:
         connection.execute("SET work_mem = '2GB'")
         connection.execute("SELECT bench_fold()")
+        connection.execute("ANALYZE")
+        _manage(cluster, name, "fold_usage")
         folded = time.monotonic() - started
         connection.execute("SET session_replication_role = replica")
         connection.execute("SELECT bench_fill(%s, %s, %s, %s)", [rows + 1, rows + TAIL, rows + TAIL, others])
@@ -211,6 +224,7 @@ def _served(cluster: Cluster, name: str, rows: int) -> Iterator[Site]:
         connection.execute("DELETE FROM django_session")
         connection.execute("DELETE FROM accounts_membership")
         connection.execute("DELETE FROM account_emailaddress")
+        connection.execute("DELETE FROM accounts_apikey WHERE name = 'Bench'")
         connection.execute("DELETE FROM accounts_user")
     made = subprocess.run(
         [sys.executable, "-c", SESSION],
@@ -220,7 +234,7 @@ def _served(cluster: Cluster, name: str, rows: int) -> Iterator[Site]:
         capture_output=True,
         text=True,
     )
-    large, small = made.stdout.split()
+    large, small = ((who[0], who[1]) for who in map(str.split, made.stdout.splitlines()))
     port = ports.free()
     command = ["-m", "uvicorn", "config.asgi:application", "--port", str(port), "--log-level", "warning"]
     process = subprocess.Popen(
@@ -268,14 +282,18 @@ def _pages(little: Site, big: Site, rounds: int) -> list[dict[str, object]]:
     return found
 
 
-def _ask(site: Site, session: str, path: str, account_rows: int) -> Callable[[], float]:
-    """A function that gets the page once and says how long it took."""
+def _ask(site: Site, who: tuple[str, str], path: str, account_rows: int) -> Callable[[], float]:
+    """A function that gets the page, or with the key what the API answers, once and says how long it took."""
+    session, key = who
+    headers = (
+        {"Authorization": f"Bearer {key}"} if path.startswith("/v1") else {"Cookie": f"sessionid={session}"}
+    )
     connection = http.client.HTTPConnection("127.0.0.1", site.port)
     target = path.format(**site.values(account_rows))
 
     def ask() -> float:
         started = time.perf_counter()
-        connection.request("GET", target, headers={"Cookie": f"sessionid={session}"})
+        connection.request("GET", target, headers=headers)
         answer = connection.getresponse()
         answer.read()
         if answer.status != 200:

@@ -9,7 +9,7 @@ from django.db import models
 class HistoryBlock(models.Model):
     """``WIDTH`` of an account's transactions from ``number * WIDTH + 1`` on: the ``largest`` amount, micros without sign."""
 
-    WIDTH = 500
+    WIDTH = 100
 
     pk = models.CompositePrimaryKey("account_id", "number")
     account_id = models.UUIDField()

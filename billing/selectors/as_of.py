@@ -13,30 +13,31 @@ from typing import Final
 from django.db import connection
 
 from billing.ledger.models import Balance, Kind, Transaction
-from billing.models import HistoryBlock
+from billing.models import ChargeBlock, HistoryBlock
 from billing.selectors.transactions import first_seq
 
 LARGEST: Final = 10
+LAST_ID: Final = uuid.UUID(int=2**128 - 1)
 
-HELD_SQL: Final = """
-WITH open (amount) AS (
-    SELECT c.amount FROM billing_chargeblock b
-      JOIN ledger_charge c ON c.account_id = b.account_id AND c.id BETWEEN b.first_id AND b.last_id
-     WHERE b.account_id = %(account)s AND b.since <= %(moment)s AND coalesce(b.until > %(moment)s, true)
-       AND c.authorized_at <= %(moment)s AND coalesce(c.finished_at > %(moment)s, true)
-     UNION ALL
-    SELECT amount FROM ledger_charge
-     WHERE account_id = %(account)s AND authorized_at <= %(moment)s AND coalesce(finished_at > %(moment)s, true)
-       AND id > coalesce((SELECT last_id FROM billing_chargeblock WHERE account_id = %(account)s
-                           ORDER BY number DESC LIMIT 1), '00000000-0000-0000-0000-000000000000')
-)
-SELECT coalesce(sum(amount), 0)::bigint, count(*) FROM open
+SPANS_SQL: Final = """
+SELECT first_id, last_id FROM billing_chargeblock
+ WHERE account_id = %(account)s AND since <= %(moment)s AND coalesce(until > %(moment)s, true)
 """
-"""In the blocks in which something was open at the moment, and in what comes after the last block."""
+"""The blocks in which something was open at the moment."""
+
+# Each span is looked up for itself (OFFSET 0 keeps it so), for the planner cannot know how short they are.
+HELD_SQL: Final = """
+SELECT coalesce(sum(c.amount), 0)::bigint, count(c.amount)
+  FROM unnest(%(firsts)s::uuid[], %(lasts)s::uuid[]) AS span (first, last)
+ CROSS JOIN LATERAL (SELECT amount, authorized_at, finished_at FROM ledger_charge
+                      WHERE account_id = %(account)s AND id BETWEEN span.first AND span.last OFFSET 0) c
+ WHERE c.authorized_at <= %(moment)s AND coalesce(c.finished_at > %(moment)s, true)
+"""
 
 LARGEST_SQL: Final = """
 SELECT t.seq FROM unnest(%(firsts)s::bigint[], %(lasts)s::bigint[]) AS span (first, last)
-  JOIN ledger_transaction t ON t.account_id = %(account)s AND t.seq BETWEEN span.first AND span.last
+ CROSS JOIN LATERAL (SELECT seq, amount FROM ledger_transaction
+                      WHERE account_id = %(account)s AND seq BETWEEN span.first AND span.last OFFSET 0) t
  ORDER BY abs(t.amount) DESC, t.seq DESC LIMIT %(most)s
 """
 
@@ -151,8 +152,14 @@ def _until(account_id: uuid.UUID, moment: datetime) -> int:
 
 
 def _held(account_id: uuid.UUID, moment: datetime) -> tuple[int, int]:
+    """In the blocks in which something was open at the moment, and in what comes after the last block."""
+    blocks = ChargeBlock.objects.filter(account_id=account_id).order_by("-number")
+    ended = blocks.values_list("last_id", flat=True).first()
     with connection.cursor() as cursor:
-        cursor.execute(HELD_SQL, {"account": account_id, "moment": moment})
+        cursor.execute(SPANS_SQL, {"account": account_id, "moment": moment})
+        spans = [*cursor.fetchall(), (uuid.UUID(int=ended.int + 1 if ended else 0), LAST_ID)]
+        firsts, lasts = [first for first, _ in spans], [last for _, last in spans]
+        cursor.execute(HELD_SQL, {"account": account_id, "moment": moment, "firsts": firsts, "lasts": lasts})
         held, holds = cursor.fetchone()
     return held, holds
 
