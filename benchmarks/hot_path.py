@@ -15,33 +15,27 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from fractions import Fraction
 
 import psutil
 
 from benchmarks import scratch
-from benchmarks.scratch import ACCOUNTS, HERE, MODEL, Place, pgbench
+from benchmarks.scratch import ACCOUNTS, HERE, MODEL, Load, Place, pgbench
 from config.embedded.bootstrap import BASE_DIR
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.local")
-Count = Callable[[], float]
-
-
-class Load(NamedTuple):
-    """What wrk found: requests a second, and how much slower the slowest hundredth is than the middle."""
-
-    rate: float
-    tail: float
+Measure = Callable[[], Load]
 
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table: what was compared, the medians' ratio, and what it should be."""
+    """One line of the table: what was compared, the medians' ratio and what it should be, and both sides' tails."""
 
     what: str
     ratio: float
     target: str
-    tail: float | None = None
+    tail: float
+    their_tail: float
 
 
 def main() -> None:
@@ -91,44 +85,62 @@ class Bench:
         ]
 
     def pairs(self, what: str, accounts: int, connections: int, target: str) -> Row:
-        tails: list[float] = []
-
-        def ours() -> float:
-            load = self.wrk("load.lua", accounts, connections)
-            tails.append(load.tail)
-            return load.rate / 2
-
-        ratio = self.ratio(ours, lambda: pgbench(self.place, "pair.sql", self.seconds, last=accounts))
-        return Row(what, ratio, target, round(statistics.median(tails), 1))
+        return self.row(
+            what,
+            target,
+            lambda: self.wrk("load.lua", accounts, connections, share=Fraction(1, 2)),
+            lambda: pgbench(self.place, "pair.sql", self.seconds, last=accounts),
+        )
 
     def batch(self) -> Row:
-        ratio = self.ratio(
-            lambda: self.wrk("batch.lua", ACCOUNTS, 4).rate * 100,
+        return self.row(
+            "batch of 100 authorizes ÷ pgbench, charges a second",
+            "≥ 3",
+            lambda: self.wrk("batch.lua", ACCOUNTS, 4, share=Fraction(100)),
             lambda: pgbench(self.place, "place.sql", self.seconds),
         )
-        return Row("batch of 100 authorizes ÷ pgbench, charges a second", ratio, "≥ 3")
 
     def balance(self) -> Row:
-        ratio = self.ratio(
-            lambda: self.wrk("balance.lua", ACCOUNTS, 32).rate,
-            lambda: self.wrk("balance.lua", ACCOUNTS, 32, self.bare).rate,
+        return self.row(
+            "GET balance ÷ a bare ASGI function with one SELECT",
+            "≥ 0.8",
+            lambda: self.wrk("balance.lua", ACCOUNTS, 32),
+            lambda: self.wrk("balance.lua", ACCOUNTS, 32, port=self.bare),
         )
-        return Row("GET balance ÷ a bare ASGI function with one SELECT", ratio, "≥ 0.8")
 
     def many_grants(self) -> Row:
         """Time, so the rates are divided the other way round."""
-        few = lambda: pgbench(self.place, "pair.sql", self.seconds, last=1000)  # noqa: E731
-        many = lambda: pgbench(self.place, "pair.sql", self.seconds, first=ACCOUNTS - 999)  # noqa: E731
-        return Row("authorize + settle: time with 20 grants ÷ with one", self.ratio(few, many), "≤ 1.15")
+        return self.row(
+            "authorize + settle: time with 20 grants ÷ with one",
+            "≤ 1.15",
+            lambda: pgbench(self.place, "pair.sql", self.seconds, last=1000),
+            lambda: pgbench(self.place, "pair.sql", self.seconds, first=ACCOUNTS - 999),
+        )
 
-    def ratio(self, ours: Count, theirs: Count) -> float:
-        """The medians' ratio of rounds in turn, after one that only warms up."""
+    def row(self, what: str, target: str, ours: Measure, theirs: Measure) -> Row:
+        """The medians of rounds in turn, after one that only warms up."""
         ours(), theirs()
         rounds = [(ours(), theirs()) for _ in range(self.rounds)]
-        return round(statistics.median(a for a, _ in rounds) / statistics.median(b for _, b in rounds), 2)
+        mine, other = (
+            Load(*(statistics.median(figures) for figures in zip(*side, strict=True)))
+            for side in zip(*rounds, strict=True)
+        )
+        row = Row(what, round(mine.rate / other.rate, 2), target, round(mine.tail, 1), round(other.tail, 1))
+        print(f"{what}: {row.ratio}  ({mine.rate:.0f} and {other.rate:.0f} a second)", file=sys.stderr)
+        return row
 
-    def wrk(self, script: str, accounts: int, connections: int, port: int | None = None) -> Load:
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{self.seconds}s", "-s", str(HERE / script)]
+    def wrk(
+        self,
+        script: str,
+        accounts: int,
+        connections: int,
+        *,
+        port: int | None = None,
+        share: Fraction = Fraction(1),
+    ) -> Load:
+        """What wrk's connections found; one request counts as ``share`` of what is compared."""
+        command = ["wrk", "-t1", f"-c{connections}", f"-d{self.seconds}s", "--timeout", "20s"]
+        command += ["-s", str(HERE / script)]
         target = [f"http://127.0.0.1:{port or self.port}", "--", self.place.service]
         done = subprocess.run(
             [*command, *target, str(self.place.keys), str(accounts)],
@@ -141,7 +153,7 @@ class Bench:
         found = json.loads(re.search(r"RESULT (.*)", done.stdout)[1])  # type: ignore[index]
         if found["errors"]:
             sys.exit(f"{found['errors']} requests of {script} failed: {done.stderr.strip()}")
-        return Load(found["requests"] / (found["micros"] / 1e6), found["p99"] / found["p50"])
+        return Load(float(found["requests"] * share / found["micros"] * 10**6), found["p99"] / found["p50"])
 
 
 def _check(place: Place) -> None:
@@ -163,8 +175,8 @@ def _host() -> dict[str, int | None]:
 
 
 def _table(rows: list[Row], memory: int) -> str:
-    lines = [f"{'what':<76}{'ratio':>7}{'target':>9}{'p99÷p50':>9}"]
-    lines += [f"{row.what:<76}{row.ratio:>7}{row.target:>9}{row.tail or '':>9}" for row in rows]
+    lines = [f"{'what':<76}{'ratio':>7}{'target':>9}{'p99÷p50':>9}{'theirs':>8}"]
+    lines += [f"{row.what:<76}{row.ratio:>7}{row.target:>9}{row.tail:>9}{row.their_tail:>8}" for row in rows]
     return "\n".join([*lines, f"memory of the web process after the load: {memory} MiB"])
 
 

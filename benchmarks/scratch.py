@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import django
 import psutil
@@ -123,13 +123,39 @@ def server(
         process.wait(20)
 
 
-def pgbench(place: Place, script: str, seconds: int, *, first: int = 1, last: int = ACCOUNTS) -> float:
+class Load(NamedTuple):
+    """What a load generator found: requests a second, and how much slower the slowest hundredth is than the middle."""
+
+    rate: float
+    tail: float
+
+
+def pgbench(place: Place, script: str, seconds: int, *, first: int = 1, last: int = ACCOUNTS) -> Load:
     """How often a second pgbench's 8 clients run the script on the accounts ``first`` to ``last``."""
-    command = [str(binaries() / "pgbench"), "-n", "-M", "prepared", "-c", "8", "-j", "2", "-T", str(seconds)]
+    command = [
+        str(binaries() / "pgbench"),
+        "-n",
+        "-M",
+        "prepared",
+        "-c",
+        "8",
+        "-j",
+        "2",
+        "-T",
+        str(seconds),
+        "-l",
+    ]
     arguments = ["-D", f"first={first}", "-D", f"last={last}", "-f", str(HERE / script)]
     where = ["-h", str(place.cluster.sockets), "-U", "portal", "bench"]
-    done = subprocess.run([*command, *arguments, *where], capture_output=True, text=True, check=True)
-    return float(re.search(r"tps = ([0-9.]+)", done.stdout)[1])  # type: ignore[index]
+    with tempfile.TemporaryDirectory() as logs:
+        done = subprocess.run(
+            [*command, *arguments, *where], capture_output=True, text=True, check=True, cwd=logs
+        )
+        # Client, number, microseconds, script, and when it ended.
+        lines = (line.split() for log in Path(logs).iterdir() for line in log.read_text().splitlines())
+        micros = sorted(int(line[2]) for line in lines)
+    rate = float(re.search(r"tps = ([0-9.]+)", done.stdout)[1])  # type: ignore[index]
+    return Load(rate, micros[len(micros) * 99 // 100] / micros[len(micros) // 2])
 
 
 def needs_wrk() -> None:

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any, Final, TypeVar, cast
@@ -19,7 +20,7 @@ import psycopg
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 
-from accounts.keys import digest, record_use
+from accounts.keys import USE_NOTED_EVERY, digest, record_use
 from billing.api import batch, body, calls, idempotency, problems, work
 from billing.api.auth import bearer
 from billing.api.groups import Group, LedgerCall, Link
@@ -70,6 +71,8 @@ class Lane:
         self._facts: dict[uuid.UUID, Facts] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._used: set[uuid.UUID] = set()
+        self._noted: set[uuid.UUID] = set()
+        self._noted_until = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -277,8 +280,11 @@ class Lane:
     def look_round(self) -> None:
         """What is due every few seconds: new prices, and which keys were used since."""
         _refresh()
-        if self._used:
-            used, self._used = self._used, set()
+        if time.monotonic() >= self._noted_until:
+            self._noted, self._noted_until = set(), time.monotonic() + USE_NOTED_EVERY.total_seconds()
+        used, self._used = self._used - self._noted, set()
+        if used:
+            self._noted |= used
             record_use(used)
 
 
