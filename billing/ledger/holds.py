@@ -27,7 +27,8 @@ class PlaceRequest:
 
     ``needs`` is a balance gate: at least so much must be available. ``settle_now`` charges on acceptance.
     ``recharge`` lets the answer be ``recharge`` where auto-recharge should run first. ``relaxed`` lets the account's lock be
-    skipped while its balance is comfortable. Of ``count_scope`` at most ``count_limit`` are accepted since ``count_since``.
+    skipped while its balance is comfortable. Of ``count_scope`` at most ``count_limit`` are accepted in a
+    period of a month; periods are counted from ``count_since``.
     ``counted_in`` is the unit it was priced in.
     """
 

@@ -28,6 +28,10 @@ OFFERS: Final = "offers"
 """Under this name the first estimate line of a charge keeps the discounts it was authorized with."""
 
 
+CALENDAR: Final = datetime(2000, 1, 1, tzinfo=UTC)
+"""Periods counted from here are calendar months (UTC)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """One piece of work a customer asks for; ``reference`` is the caller's own id."""
@@ -65,10 +69,14 @@ class Priced:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A monthly count of the plan: at most ``limit`` (None: any number) of ``scope`` from ``since`` until ``resets_at``."""
+    """A monthly count of the plan: at most ``limit`` (None: any number) of ``scope`` from ``since`` until ``resets_at``.
+
+    Periods are counted from ``anchor``; in which one a request is accepted is decided by the ledger's clock.
+    """
 
     scope: str
     limit: int | None
+    anchor: datetime
     since: datetime
     resets_at: datetime
 
@@ -133,14 +141,13 @@ def count_of(customer: Identity, priced: Priced, at: datetime | None = None) -> 
     if scope is None or priced.plan is None:
         return None
     since, until = count_period(customer, at or datetime.now(UTC))
-    return Count(scope, gates.monthly_allowance(priced.quote, priced.plan), since, until)
+    allowance = gates.monthly_allowance(priced.quote, priced.plan)
+    return Count(scope, allowance, customer.anchor or CALENDAR, since, until)
 
 
 def count_period(customer: Identity, moment: datetime) -> tuple[datetime, datetime]:
     """Start and end of the period monthly counts are for: the subscription's, else the calendar month (UTC)."""
-    anchor = customer.anchor
-    if anchor is None:
-        return periods.period(periods.month_of(moment), 0)
+    anchor = customer.anchor or CALENDAR
     return periods.period(anchor, periods.number_at(anchor, moment))
 
 

@@ -29,8 +29,8 @@ CREATE TYPE ledger_place_request AS (
     recharge     boolean,   -- answer "recharge" where auto-recharge should run first
     relaxed      boolean,   -- the lock may be skipped while the balance is comfortable (comfort.sql)
     count_scope  text,      -- what a plan counts, or null
-    count_limit  int,       -- how many of them may be accepted since count_since; null: counted, not limited
-    count_since  timestamptz,
+    count_limit  int,       -- how many of them may be accepted in one period; null: counted, not limited
+    count_since  timestamptz, -- from when on its periods are counted, each a month long
     estimate     bigint,    -- what it should cost, where that is not what is held; null: the amount
     counted_in   text       -- the unit it was priced in: an account that changed it meanwhile is asked again; null: any
 );
@@ -119,7 +119,7 @@ BEGIN
         END IF;
         available := balance - held + r.credit_limit;
         of_key := CASE WHEN r.limit_key IS NOT NULL THEN coalesce((keys ->> r.limit_key::text)::bigint, 0) END;
-        of_scope := CASE WHEN r.count_limit IS NOT NULL THEN ledger_counted(r.account, r.count_scope, r.count_since)
+        of_scope := CASE WHEN r.count_limit IS NOT NULL THEN ledger_counted(r.account, r.count_scope, ledger_period_start(r.count_since, moment))
                          + coalesce((scopes ->> (r.account::text || r.count_scope))::bigint, 0) END;
 
         IF NOT r.keys_valid THEN code := 'unauthorized';
@@ -191,6 +191,14 @@ BEGIN
     END IF;
     RETURN array_to_json(outcomes);
 END $$;
+
+-- When the period began that a moment lies in, counted from the anchor itself: 31 January, 28 February, 31 March. Which period it
+-- is, is decided here and not by whoever asks: their clock may be ahead.
+CREATE OR REPLACE FUNCTION ledger_period_start(anchor timestamptz, moment timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+    SELECT (a + make_interval(months => greatest(0, n - (a + make_interval(months => greatest(0, n)) > m)::int))) AT TIME ZONE 'UTC'
+      FROM (SELECT a, m, ((extract(year FROM m) - extract(year FROM a)) * 12 + extract(month FROM m) - extract(month FROM a))::int AS n
+              FROM (SELECT anchor AT TIME ZONE 'UTC' AS a, moment AT TIME ZONE 'UTC' AS m) utc) months
+$$;
 
 -- How many of what a plan counts an account has had since a moment; what failed or was given back whole does not count.
 CREATE OR REPLACE FUNCTION ledger_counted(account uuid, scope text, since timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$

@@ -1,5 +1,6 @@
 """Limits the ledger's call decides: of a single key, and how many of something a plan includes."""
 
+import random
 import uuid
 from datetime import UTC, datetime, timedelta
 from importlib import import_module
@@ -13,6 +14,7 @@ from accounts.models import ApiKey, BillingAccount
 from billing.ledger import key_limits, refunds
 from billing.ledger.holds import Outcome, PlaceRequest, place
 from billing.ledger.models import KeyLimit
+from billing.services import periods
 from tests.billing.ledger.conftest import CREDIT, OpenAccount, at, hold, settle, void, wanted
 
 
@@ -94,6 +96,38 @@ def test_a_limit_counts_what_the_key_spent_before(open_account: OpenAccount) -> 
     limit(account, key)
     assert key_limits.of(account) == {}
     assert codes(place([wanted(account, 50, api_key=key)])) == ["authorized"]
+
+
+def test_which_period_counts_is_the_ledger_s_to_say(open_account: OpenAccount) -> None:
+    account, anchor = open_account(100), datetime(2026, 1, 31, 12, tzinfo=UTC)
+    second = datetime(2026, 2, 28, 12, tzinfo=UTC)
+    at(second - timedelta(microseconds=1))
+    assert codes(place([site(account, anchor) for _ in range(3)]))[-1] == "monthly_count_reached"
+    at(second)
+    assert codes(place([site(account, anchor) for _ in range(3)])) == [
+        "authorized",
+        "authorized",
+        "monthly_count_reached",
+    ]
+    at(datetime(2026, 3, 31, 12, tzinfo=UTC) - timedelta(microseconds=1))
+    assert codes(place([site(account, anchor)])) == ["monthly_count_reached"]
+
+
+def test_periods_begin_in_the_database_as_they_do_in_the_pages(db: None) -> None:
+    dice = random.Random(1)
+    anchors = [datetime(2024, 1, day, dice.randrange(24), 30, tzinfo=UTC) for day in (1, 28, 29, 30, 31)]
+    for anchor in [*anchors, datetime(2024, 2, 29, tzinfo=UTC)]:
+        starts = [periods.period(anchor, number)[0] for number in range(30)]
+        edges = [start + timedelta(microseconds=step) for start in starts for step in (-1, 0, 1)]
+        moments = [*edges, *(anchor + timedelta(hours=dice.randrange(-9000, 30000)) for _ in range(100))]
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT ledger_period_start(%s, m) FROM unnest(%s::timestamptz[]) WITH ORDINALITY AS at (m, n)"
+                " ORDER BY n",
+                [anchor, moments],
+            )
+            found = [row[0] for row in cursor.fetchall()]
+        assert found == [periods.period(anchor, periods.number_at(anchor, moment))[0] for moment in moments]
 
 
 def rotated(key: uuid.UUID) -> uuid.UUID:
