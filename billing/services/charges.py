@@ -106,7 +106,7 @@ def prepare(customer: Identity, wanted: Wanted, caller: Caller) -> PlaceRequest:
         relaxed=snapshot.current().terms(customer.profile).low_balance is not None,
         count_scope=None if count is None else count.scope,
         count_limit=None if count is None else count.limit,
-        count_since=None if count is None else count.since,
+        count_since=None if count is None else count.anchor,
     )
 
 
