@@ -293,11 +293,7 @@ def refund(charge_id: uuid.UUID, micros: int | None, reason: str) -> Body:
             refundable=micros_to_text(error.refundable),
         ) from error
     except OtherUnit as error:
-        raise InvalidState(
-            f"This charge was paid in {error.unit} and the account is counted in {error.counted_in} by now. "
-            "Adjust its balance instead, with the charge as the reason.",
-            unit=error.unit,
-        ) from error
+        raise _in_a_unit_left(charge_id, micros, error) from error
     charge = Charge.objects.get(pk=charge_id)
     return {
         "id": charge.public_id,
@@ -308,6 +304,22 @@ def refund(charge_id: uuid.UUID, micros: int | None, reason: str) -> Body:
         "balance": micros_to_text(posted.balance_after),
         "metadata": {"cost": micros_to_text((charge.cost or 0) - charge.refunded), **charge.routing},
     }
+
+
+def _in_a_unit_left(charge_id: uuid.UUID, micros: int | None, error: OtherUnit) -> InvalidState:
+    """A charge from before the account changed its unit: says what staff give back instead, in the unit of today."""
+    charge = Charge.objects.select_related("account").get(pk=charge_id)
+    left = (charge.cost or 0) - charge.refunded
+    amount = left if micros is None else min(micros, left)
+    terms = snapshot.current().terms(charge.account.profile)
+    worth = terms.credits_for(terms.cash_for(amount, error.unit), error.counted_in)
+    return InvalidState(
+        f"This charge was paid in {error.unit} and the account is counted in {error.counted_in} by now. Staff give it back "
+        f"by adjusting the balance: {micros_to_text(amount)} {error.unit} is {micros_to_text(worth)} {error.counted_in}; "
+        f"write {charge.public_id} as the reason.",
+        unit=error.unit,
+        worth=micros_to_text(worth),
+    )
 
 
 def expire_due(limit: int = 500) -> int:
