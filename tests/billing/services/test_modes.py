@@ -114,7 +114,7 @@ def test_a_charge_of_the_other_unit_is_not_refunded_in_this_one() -> None:
     settle(work, 3)
     switch(payer, "metered")
     for micros, worth in ((None, "3 credit is 0.48 USD"), (CREDIT, "1 credit is 0.16 USD")):
-        with pytest.raises(InvalidState, match="counted in USD by now. Staff give it back") as refused:
+        with pytest.raises(InvalidState, match=r"counted in USD by now\. Staff give it back") as refused:
             charges.refund(work, micros, "late failure")
         assert worth in refused.value.detail
     assert standing(payer.pk) == (0, 0, 50)
