@@ -27,6 +27,7 @@ from billing.services import (
     offers,
     payments,
     price_notices,
+    refunds,
     statements,
     subscriptions,
 )
@@ -48,6 +49,7 @@ def sweep_recharges() -> None:
 def sweep_payments() -> None:
     payments.reconcile_unknown()
     auto_recharge.ask_waiting_customers()
+    refunds.finish_sent()
 
 
 @shared_task(name="billing.compare_with_stripe", ignore_result=True)

@@ -39,6 +39,7 @@ urlpatterns = [
     path("transactions.csv", transactions.transactions_csv, name="transactions_csv"),
     path("transactions.xlsx", transactions.transactions_xlsx, name="transactions_xlsx"),
     path("transactions/<str:transaction_id>", transactions.story, name="transactions_story"),
+    path("transactions/<str:transaction_id>/refund", transactions.ask_refund, name="transactions_refund"),
     path("auto-recharge", auto_recharge.auto_recharge, name="auto_recharge"),
     path("auto-recharge/sentence", auto_recharge.recharge_sentence, name="recharge_sentence"),
     path("limits", limits.limits, name="limits"),

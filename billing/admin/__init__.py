@@ -10,6 +10,7 @@ from billing.admin import (
     offers,
     payments,
     price_books,
+    refunds,
     subscriptions,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "offers",
     "payments",
     "price_books",
+    "refunds",
     "subscriptions",
 ]

@@ -2,17 +2,23 @@
 edited.
 """
 
+from typing import Any
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from unfold.admin import ModelAdmin, TabularInline
-from unfold.decorators import display
+from unfold.decorators import action, display
 
 from accounts.admin import ViewOnly
+from accounts.models import User
 from billing.admin.amounts import Amounts
+from billing.admin.deciding import Decision, ReasonForm, page
 from billing.gateways.protocol import GatewayError
 from billing.models import AutoRecharge, Payment, PaymentMethod, Reversal
-from billing.services import payments
+from billing.services import payments, refunds
 from catalog.pricing.units import from_minor, micros_to_text
 
 STATUS_LABELS = {
@@ -60,6 +66,41 @@ class PaymentAdmin(Amounts, ViewOnly, ModelAdmin):
     micros = ("credits",)
     minor = ("cash_minor", "tax_minor")
     exclude = ("success_url", "cancel_url", "action_url")
+    actions_detail = ("refund_unused",)
+
+    def has_decide_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("ledger.add_transaction")
+
+    @action(description="Refund what is unused", url_path="refund", permissions=["decide"])  # type: ignore[untyped-decorator]
+    def refund_unused(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        """Within the profile's days: the unused part goes back, and its credits are taken."""
+        payment = get_object_or_404(Payment.objects.select_related("account"), pk=object_id)
+        found = refunds.refundable(payment)
+        intro = "Nothing of this purchase can be refunded any more."
+        if found is not None and found.may_ask:
+            cash = from_minor(found.cash_minor, payment.currency)
+            intro = (
+                f"{cash} {payment.currency} go back to the card, and {micros_to_text(found.micros)} {payment.unit} that "
+                f"are unused are taken. It is possible until {found.until:%Y-%m-%d %H:%M} UTC."
+            )
+
+        def decide(asked: dict[str, Any], staff: User) -> str:
+            row = refunds.ask(payment.pk, by=staff, because=asked["reason"])
+            done = refunds.carry_out(row.pk, by=staff, reason=asked["reason"])
+            return f"{done.cash} {payment.currency}: {done.get_status_display().lower()}."
+
+        return page(
+            request,
+            self,
+            Decision(
+                title=f"Refund of {payment.public_id}",
+                intro=intro,
+                button="Refund",
+                back=reverse("admin:billing_payment_change", args=[payment.pk]),
+                form=ReasonForm(request.POST or None),
+                decide=decide,
+            ),
+        )
 
     @display(description="status", ordering="status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
     def shown_status(self, payment: Payment) -> str:

@@ -18,6 +18,7 @@ from billing.models.payments import (
     Reversal,
 )
 from billing.models.price_notices import PriceAnnouncement, PriceNotice
+from billing.models.refunds import RefundRequest
 from billing.models.statements import ChainCheckpoint, ReconciliationRun, SigningKey, Statement
 from billing.models.subscriptions import (
     SUBSCRIPTION_TRANSITIONS,
@@ -53,6 +54,7 @@ __all__ = [
     "PriceLock",
     "PriceNotice",
     "ReconciliationRun",
+    "RefundRequest",
     "Reversal",
     "SigningKey",
     "SpendingLimit",

@@ -16,7 +16,7 @@ from billing.ledger import balances, grants
 from billing.ledger.chart import STRIPE_CLEARING
 from billing.ledger.models import Grant
 from billing.ledger.post import lock as lock_balances
-from billing.models import Payment, Reversal
+from billing.models import Payment, RefundRequest, Reversal
 from billing.services import payments, validity
 from catalog import snapshot
 
@@ -62,6 +62,7 @@ def take_over(kind: "Reversal.Kind", state: ReversalState) -> Reversal | None:
             },
         )
         reversal.payment = payment
+        _adopt(reversal)
         if reversal.may_become(state.status):
             reversal.status, reversal.reason = state.status, state.reason
         _take_back(reversal)
@@ -69,6 +70,19 @@ def take_over(kind: "Reversal.Kind", state: ReversalState) -> Reversal | None:
         if payment.status == Payment.Status.SUCCEEDED:
             validity.follow(payment.account_id)
     return reversal
+
+
+def _adopt(reversal: Reversal) -> None:
+    """A refund that was asked for here: its credits are taken already, and it is done now. The payment is locked."""
+    if reversal.kind != Reversal.Kind.REFUND or reversal.transaction_id is not None:
+        return
+    sent = reversal.payment.refund_requests.filter(
+        status=RefundRequest.Status.SENT, cash_minor=reversal.cash_minor
+    )
+    if (mine := sent.first()) is not None:
+        reversal.transaction_id, reversal.withdrawn = mine.transaction_id, mine.withdrawn
+        mine.status, mine.stripe_id = RefundRequest.Status.DONE, reversal.stripe_id
+        mine.save(update_fields=["status", "stripe_id"])
 
 
 def _payment(state: ReversalState) -> Payment | None:
@@ -85,14 +99,14 @@ def _take_back(reversal: Reversal) -> None:
         return
     if reversal.kind == Reversal.Kind.DISPUTE:
         if reversal.status == DISPUTE_LOST and reversal.transaction_id is None:
-            _withdraw(reversal, _share(reversal), allow_debt=True)
+            _withdraw(reversal, share(reversal), allow_debt=True)
     elif reversal.status in REFUND_UNDONE:
         _restore(reversal)
     elif reversal.transaction_id is None:
-        _withdraw(reversal, min(_share(reversal), _unspent(reversal.payment)), allow_debt=False)
+        _withdraw(reversal, min(share(reversal), _unspent(reversal.payment)), allow_debt=False)
 
 
-def _share(reversal: Reversal) -> int:
+def share(reversal: Reversal) -> int:
     """The credits that the money going back bought; all shares of a payment together never exceed its
     credits.
 

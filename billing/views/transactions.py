@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import messages
 from django.http import (
     FileResponse,
     Http404,
@@ -10,19 +11,22 @@ from django.http import (
     HttpResponse,
     HttpResponseBase,
 )
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.timezone import localtime, now
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
-from accounts.current import current_account
+from accounts.current import current_account, current_membership
 from accounts.models import ApiKey, BillingAccount
-from accounts.permissions import require
+from accounts.permissions import allows, require
+from accounts.requests import signed_in
 from billing import exports
+from billing.errors import InvalidState
 from billing.forms import TransactionFilters, key_choice
 from billing.selectors import stories
 from billing.selectors import transactions as read
 from billing.selectors.usage import open_jobs
+from billing.services import refunds
 from billing.streaming import csv_download
 from billing.views.htmx import htmx, wants_part
 from catalog import snapshot
@@ -71,7 +75,37 @@ def story(request: HttpRequest, transaction_id: str) -> HttpResponse:
     account = current_account(request)
     found = _story(account, transaction_id)
     name = "_story" if wants_part(request) else "story"
-    return render(request, f"billing/{name}.html", {"account": account, "story": found})
+    refund = refunds.refundable(found.payment) if found.payment is not None else None
+    membership = current_membership(request)
+    context = {
+        "account": account,
+        "story": found,
+        "refund": refund,
+        "may_pay": membership is not None and allows(membership.role, "pay"),
+    }
+    return render(request, f"billing/{name}.html", context)
+
+
+@require_POST
+@require("pay")
+def ask_refund(request: HttpRequest, transaction_id: str) -> HttpResponse:
+    """Ask for the unused part of the purchase that brought these credits; at once or by staff, as the profile says."""
+    found = _story(current_account(request), transaction_id)
+    if found.payment is None:
+        raise Http404("No purchase")
+    because = request.POST.get("because", "").replace("\x00", "")
+    try:
+        asked = refunds.ask(found.payment.pk, by=signed_in(request), because=because)
+    except InvalidState as refusal:
+        messages.error(request, refusal.detail)
+    else:
+        messages.success(
+            request,
+            "We look at it; what we decide stands here."
+            if asked.status == "asked"
+            else "Your refund is on its way.",
+        )
+    return redirect("transactions_story", transaction_id)
 
 
 @require_GET

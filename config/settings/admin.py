@@ -77,6 +77,7 @@ UNFOLD: dict[str, Any] = {
                 "title": "Payments",
                 "items": [
                     _page("Payments", "payments", "billing_payment"),
+                    _page("Refund requests", "reply", "billing_refundrequest"),
                     _page("Refunds and disputes", "undo", "billing_reversal"),
                     _page("Auto-recharge", "autorenew", "billing_autorecharge"),
                     _page("Cards", "credit_card", "billing_paymentmethod"),
