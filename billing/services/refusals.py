@@ -70,17 +70,23 @@ def _common(outcome: Outcome) -> errors.Refusal | None:
     return None
 
 
-def _key_limit(outcome: Outcome, customer: Identity, counted: str) -> errors.SpendingLimitReached:
+def _said(micros: int, unit: str) -> str:
+    """An amount as a sentence has it: 1 credit, 0.5 credits, 0.64 EUR."""
+    named = unit if unit != CREDIT else "credit" if micros == 1_000_000 else "credits"
+    return f"{micros_to_text(micros)} {named}"
+
+
+def _key_limit(outcome: Outcome, customer: Identity) -> errors.SpendingLimitReached:
     """The key's own limit, named with what is left of it; the way out is the page that raises it."""
     stop = stop_of(outcome)
     which = "monthly limit" if stop.period == "month" else "total budget"
-    required, left = micros_to_text(outcome["amount"]), micros_to_text(stop.left)
+    unit, required, left = outcome["unit"], outcome["amount"], micros_to_text(stop.left)
     return errors.SpendingLimitReached(
-        f"This would pass this API key's {which} of {micros_to_text(stop.limit)} {counted}: "
-        f"{required} {counted} needed, {left} left of it.",
-        required=required,
+        f"This would pass this API key's {which} of {_said(stop.limit, unit)}: "
+        f"{_said(required, unit)} needed, {left} left of it.",
+        required=micros_to_text(required),
         available=left,
-        unit=outcome["unit"],
+        unit=unit,
         remedies=[raise_key_limit(customer.key_id)],
     )
 
@@ -90,11 +96,11 @@ def _money(outcome: Outcome, customer: Identity) -> errors.Refusal:
     if code == "insufficient_credits" and customer.mode == "postpaid":
         # What keeps it from generating now and paying later is its limit, also where that is still 0.
         code = "credit_limit_reached"
-    counted = "credits" if unit == CREDIT else unit
+    needed = _said(outcome["amount"], unit)
     required, available = micros_to_text(outcome["amount"]), micros_to_text(outcome["available"])
     if code == "model_unavailable":
         return errors.ModelUnavailable(
-            f"This model and size need at least {micros_to_text(outcome['needs'])} {counted} available; "
+            f"This model and size need at least {_said(outcome['needs'], unit)} available; "
             f"this account has {available}. Add funds to open them.",
             opens={"available": micros_to_text(outcome["needs"])},
             required=micros_to_text(outcome["needs"]),
@@ -102,16 +108,16 @@ def _money(outcome: Outcome, customer: Identity) -> errors.Refusal:
             unit=unit,
         )
     if code == "key_limit_reached":
-        return _key_limit(outcome, customer, counted)
+        return _key_limit(outcome, customer)
     if code == "spending_limit_reached":
         available = micros_to_text(max(0, outcome["spend_limit"] - outcome["spent"]))
-        detail = f"This would pass the monthly spending limit: {required} {counted} needed, {available} left of it."
+        detail = f"This would pass the monthly spending limit: {needed} needed, {available} left of it."
         kind: type[errors.Refusal] = errors.SpendingLimitReached
     elif code == "credit_limit_reached":
-        detail = f"This would pass the credit limit: {required} {counted} needed, {available} left of it."
+        detail = f"This would pass the credit limit: {needed} needed, {available} left of it."
         kind = errors.CreditLimitReached
     else:
-        detail = f"This costs {required} {counted}; {available} are available."
+        detail = f"This costs {needed}; {available} are available."
         kind = errors.InsufficientCredits
     return kind(
         detail,

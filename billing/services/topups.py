@@ -131,17 +131,19 @@ def checked_cash(terms: Terms, cash: Amount, field: str = "amount") -> int:
     try:
         minor = minor_units(cash)
     except InvalidAmount as error:
-        raise _invalid(field, str(error)) from error
+        raise InvalidRequest(str(error), [{"field": field, "message": str(error)}]) from error
     if cash.unit != terms.cash_currency:
-        raise _invalid(field, f"Payments are made in {terms.cash_currency}.")
+        raise InvalidRequest(
+            f"Payments are made in {terms.cash_currency}.",
+            [{"field": "currency", "message": f"must be {terms.cash_currency}"}],
+        )
     if not terms.topup.min <= cash.micros <= terms.topup.max:
         lowest, highest = micros_to_text(terms.topup.min), micros_to_text(terms.topup.max)
-        raise _invalid(field, f"Between {lowest} and {highest} {terms.cash_currency}.")
+        within = f"must be between {lowest} and {highest} {terms.cash_currency}"
+        raise InvalidRequest(
+            f"The {field.replace('_', ' ')} {within}.", [{"field": field, "message": within}]
+        )
     return minor
-
-
-def _invalid(field: str, message: str) -> InvalidRequest:
-    return InvalidRequest(message, [{"field": field, "message": message}])
 
 
 def _intend(

@@ -58,6 +58,12 @@ def test_a_key_at_its_monthly_limit_is_refused_and_others_go_on(
     )
 
 
+def test_one_credit_is_not_some_credits(studio: Api, ann: Payer, other: Payer) -> None:
+    limit(ann, other, "1", None)
+    said = authorize(studio, ann).body["detail"]
+    assert said == "This would pass this API key's monthly limit of 1 credit: 5 credits needed, 1 left of it."
+
+
 def test_a_total_budget_is_named_when_it_is_the_narrower_one(studio: Api, ann: Payer, other: Payer) -> None:
     limit(ann, other, "100", "5")
     assert authorize(studio, ann).status == 202

@@ -46,7 +46,7 @@ WRONG = [
     ({"amount": "0"}, "amount"),
     ({"amount": "-25"}, "amount"),
     ({"amount": "٢٥"}, "amount"),
-    ({"currency": "EUR"}, "amount"),
+    ({"currency": "EUR"}, "currency"),
     ({"currency": "US"}, "currency"),
     ({"currency": "$"}, "currency"),
     ({"return_url": "https://evil.example"}, "return_url"),
@@ -58,3 +58,9 @@ def test_a_wrong_amount_starts_nothing(ann: Payer, change: dict[str, object], fi
     reply = ann.api.post("/v1/topups", BODY | change)
     assert (reply.status, reply.fields) == (422, {field})
     assert not Payment.objects.exists()
+
+
+def test_the_bounds_are_said_in_a_sentence_and_at_the_field(ann: Payer) -> None:
+    reply = ann.api.post("/v1/topups", BODY | {"amount": "4.99"})
+    assert reply.body["detail"] == "The amount must be between 5 and 10000 USD."
+    assert reply.body["errors"] == [{"field": "amount", "message": "must be between 5 and 10000 USD"}]
