@@ -2,6 +2,7 @@
 
 import pytest
 from django.core import mail
+from django.core.mail import EmailMultiAlternatives
 
 from accounts.models import BillingAccount, Membership, User
 from billing import emails
@@ -12,7 +13,8 @@ def receive(account: BillingAccount, to: str) -> str:
     facts = {"unit": "USD", "balance": "1234.5", "mark": "2000", "limit": "0", "spent": "0"}
     emails.send("balance_low", {"account": str(account.pk), "to": to, "facts": facts})
     sent = mail.outbox[-1]
-    page = str(sent.alternatives[0][0])  # type: ignore[attr-defined]
+    assert isinstance(sent, EmailMultiAlternatives)
+    page = str(sent.alternatives[0][0])
     for text in ("1.234,50", "1,234.50"):
         assert (text in sent.body) == (text in page)
     return str(sent.body).replace("\xa0", " ")
