@@ -55,7 +55,7 @@ def tamper_start(account: BillingAccount) -> None:
             "UPDATE ledger_transaction t SET hash = sha256(decode(repeat('00', 32), 'hex') || "
             "convert_to(ledger_text(t), 'UTF8')) WHERE account_id = %s", [account.pk]
         )  # fmt: skip
-        cursor.execute("UPDATE ledger_balance b SET head = t.hash FROM ledger_transaction t"
+        cursor.execute("UPDATE ledger_balance b SET head = t.hash, posted_at = t.created_at FROM ledger_transaction t"
                        " WHERE t.account_id = b.account_id AND b.account_id = %s", [account.pk])  # fmt: skip
         cursor.execute("SET LOCAL session_replication_role = origin")
 

@@ -7,6 +7,7 @@ signed is the text of the statement's head, which names the hash before its firs
 import csv
 import hashlib
 import json
+import re
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -27,6 +28,8 @@ _HEAD: Final = (
     "opening_balance", "closing_balance", "transactions", "first_number", "last_number",
     "head_before", "head", "issued_at", "key",
 )  # fmt: skip
+
+_AMOUNT: Final = re.compile(r"0|-?(?:[1-9]\d*|0(?=\.))(?:\.\d{0,5}[1-9])?", re.ASCII)
 
 OK: Final = "ok"
 WRONG: Final = "wrong"
@@ -139,7 +142,7 @@ def _check_rows(report: Report, lines: _Lines) -> None:
     head = report.head
     previous, balance = bytes.fromhex(head["head_before"]), _micros(head["opening_balance"])
     number, count = int(head["first_number"]) - 1, 0
-    units = (head["opening_unit"], head["unit"])
+    unit = head["opening_unit"]
     for cells in lines:
         if not cells:
             break
@@ -151,13 +154,19 @@ def _check_rows(report: Report, lines: _Lines) -> None:
             report.note(f"{where} does not follow the one before it: a row is missing, added or moved.")
         if link.hex() != row["hash"]:
             report.note(f"{where} or the hash before it was changed: its hash is another.")
-        if not row["time_utc"].startswith(head["month"]) or row["unit"] not in units:
-            report.note(f"{where} is not of this month and unit.")
-        previous, number, balance = (
+        if not row["time_utc"].startswith(head["month"]):
+            report.note(f"{where} is not of this month.")
+        # An account may be counted in another unit from one day to the next, but only with nothing in the old one.
+        if row["unit"] != unit and balance != _micros(row["amount"]):
+            report.note(f"{where} is in another unit than what was there before it.")
+        previous, number, balance, unit = (
             bytes.fromhex(row["hash"]),
             int(row["number"]),
             _micros(row["balance_after"]),
+            row["unit"],
         )
+    if unit != head["unit"] and balance:
+        report.wrong.append("What is left is in another unit than the statement names.")
     _check_ends(report, previous, balance, number, count)
 
 
@@ -199,17 +208,17 @@ def _text(row: Mapping[str, str], account: str) -> str:
     """The text a transaction's hash covers."""
     columns: list[object] = [
         int(row["number"]),
-        _uuid(row["transaction"]),
-        _uuid(account),
+        _uuid("txn", row["transaction"]),
+        _uuid("acct", account),
         row["type"],
         _micros(row["amount"]),
         _micros(row["balance_after"]),
         row["unit"],
         row["description"],
-        _uuid(row["charge"]),
+        _uuid("ch", row["charge"]),
         row["reference"],
         row["model"],
-        _uuid(row["api_key"]),
+        _uuid("key", row["api_key"]),
         row["key"] or None,
         row["details"],
         row["time_utc"],
@@ -217,12 +226,18 @@ def _text(row: Mapping[str, str], account: str) -> str:
     return json.dumps(columns, ensure_ascii=False)
 
 
-def _uuid(identifier: str) -> str | None:
-    return str(uuid.UUID(hex=identifier.rpartition("_")[2])) if identifier else None
+def _uuid(kind: str, identifier: str) -> str | None:
+    """The number of an id as the portal writes it, and no other way."""
+    if not identifier:
+        return None
+    found = re.fullmatch(rf"{kind}_([0-9a-f]{{32}})", identifier)
+    if found is None:
+        raise ValueError(f"{identifier} is no id of this kind")
+    return str(uuid.UUID(hex=found[1]))
 
 
 def _micros(text: str) -> int:
-    micros = Decimal(text).scaleb(6)
-    if micros != int(micros):
-        raise ValueError(f"{text} is finer than a millionth")
-    return int(micros)
+    """Millionths of an amount as the portal writes it, and no other way."""
+    if _AMOUNT.fullmatch(text) is None:
+        raise ValueError(f"{text} is no amount")
+    return int(Decimal(text).scaleb(6))
