@@ -76,4 +76,17 @@ CHECKS: Final = (
         SELECT p.id::text FROM billing_payment p JOIN billing_reversal r ON r.payment_id = p.id AND r.restored_id IS NULL
          GROUP BY p.id HAVING sum(r.withdrawn) > p.credits""",
     ),
+    Check(
+        name="refund_requests_match",
+        promise="A refund asked for here took its credits in one transaction, and gave all of them back if it failed.",
+        remedy="Look at the request's transactions in the admin; correct by adjustment.",
+        sql="""
+        SELECT q.id::text FROM billing_refundrequest q JOIN billing_payment p ON p.id = q.payment_id
+          LEFT JOIN ledger_transaction t ON t.id = q.transaction_id
+          LEFT JOIN ledger_transaction back ON back.id = q.restored_id
+          LEFT JOIN billing_reversal r ON r.stripe_id = q.stripe_id AND q.stripe_id <> ''
+         WHERE q.withdrawn <> coalesce(-t.amount, 0) OR t.account_id <> p.account_id
+            OR (q.restored_id IS NOT NULL AND back.amount IS DISTINCT FROM q.withdrawn)
+            OR (q.status = 'done' AND r.transaction_id IS DISTINCT FROM q.transaction_id)""",
+    ),
 )

@@ -23,6 +23,14 @@ CHECKS: Final = (
            AND coalesce(submitted_at, created_at) < ledger_now() - interval '1 hour'""",
     ),
     Check(
+        name="refunds_sent",
+        promise="No refund whose credits are taken waits more than an hour for Stripe.",
+        remedy=_WORKER + " Does Stripe answer? sweep-payments asks for such refunds each minute.",
+        sql="""
+        SELECT id::text FROM billing_refundrequest
+         WHERE status = 'sent' AND decided_at < ledger_now() - interval '1 hour'""",
+    ),
+    Check(
         name="outbox_sent",
         promise="What has to be sent is tried within 15 minutes of its turn, and nothing was given up.",
         remedy=_WORKER

@@ -11,7 +11,7 @@ from billing.errors import InvalidRequest, InvalidState
 from billing.ledger import balances, grants, holds
 from billing.ledger.models import Transaction
 from billing.models import Payment, RefundRequest, Reversal
-from billing.services import refunds, reversals, topups
+from billing.services import reconciliation, refunds, reversals, topups
 from billing.services.accounts import open_account
 from catalog import snapshot
 from catalog.models import Profile
@@ -179,6 +179,24 @@ def test_where_stripe_refuses_the_credits_come_back(
     asked.refresh_from_db()
     assert (asked.status, balances.of(account.pk).balance) == ("failed", 20_500_000)
     Payment.objects.filter(pk=bought.pk).update(stripe_intent_id=bought.stripe_intent_id)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("refunds_sent", {"status": "sent", "decided_at": datetime(2026, 1, 1, tzinfo=UTC)}),
+        ("refund_requests_match", {"withdrawn": 19 * EUR}),
+        ("refund_requests_match", {"transaction_id": "019de0d5-c800-7477-93db-d2071b9d0f93"}),
+    ],
+    ids=["waits", "took another amount", "took nothing"],
+)
+def test_the_books_name_a_request_that_is_not_as_posted(
+    account: BillingAccount, bought: Payment, name: str, changed: dict[str, Any]
+) -> None:
+    done = refunds.carry_out(refunds.ask(bought.pk, by=None).pk, by=None)
+    RefundRequest.objects.update(**changed)
+    assert name in {finding.name for finding in reconciliation.run() if finding.breaches}
+    done.save()
 
 
 def test_a_declined_request_says_why_and_moves_nothing(account: BillingAccount, bought: Payment) -> None:
