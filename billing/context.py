@@ -42,7 +42,7 @@ NAV: tuple[tuple[str, tuple[NavItem, ...]], ...] = (
     (
         "Manage",
         (
-            NavItem("auto_recharge", "Auto-recharge", "arrow-path"),
+            NavItem("auto_recharge", "Auto-recharge", "arrow-path", serves=plans.offers_recharge),
             NavItem("limits", "Limits", "adjustments-horizontal"),
             NavItem("api_keys", "API keys", "key"),
             NavItem("team", "Team", "users"),

@@ -10,10 +10,13 @@ from billing.api.http import enclosed, nowhere
 
 
 def _routes() -> Iterator[URLPattern]:
-    """Ninja's routes in our frame, without its root page, which would lie on the portal's own."""
+    """Ninja's routes in our frame, without its root page, which would lie on the portal's own.
+
+    They keep no names: a page of the same name would be linked to the API's address.
+    """
     for pattern in api.urls[0]:
         if isinstance(pattern, URLPattern) and pattern.name != "api-root":
-            pattern.callback = enclosed(pattern.callback, known_query)
+            pattern.callback, pattern.name = enclosed(pattern.callback, known_query), None
             yield pattern
 
 

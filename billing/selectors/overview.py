@@ -14,7 +14,7 @@ from billing.ledger.balances import BalanceView
 from billing.ledger.models import Charge, Grant, Transaction
 from billing.models import AutoRecharge, PaymentMethod
 from billing.money_text import money_text
-from billing.selectors import grants, low_balance, transactions, usage
+from billing.selectors import grants, low_balance, plans, transactions, usage
 from billing.selectors.grants import SOON, Lot
 from billing.selectors.limits import chosen, meter
 from catalog import snapshot
@@ -144,7 +144,7 @@ def overview(account: BillingAccount, locale: str) -> Overview:
         ),
         recent=transactions.recent(account.pk),
         lots=grants.lots(account.pk, MOST_LOTS, here.as_of),
-        offers_recharge=terms.auto_recharge is not None,
+        offers_recharge=plans.offers_recharge(account.profile),
         validity_months=terms.validity.months if terms.validity else None,
         is_new=not by_name and not usage.ever_used(account.pk),
     )

@@ -75,6 +75,15 @@ def has_choice(profile: str) -> bool:
     return bool(terms.plans) or len(terms.modes) > 1
 
 
+def offers_recharge(profile: str) -> bool:
+    """Whether accounts of this profile may have credits bought for them by themselves."""
+    try:
+        terms = snapshot.current().terms(profile)
+    except snapshot.UnknownProfile:
+        return False
+    return terms.auto_recharge is not None and terms.topup.enabled
+
+
 def pays_later(profile: str) -> bool:
     """Whether accounts of this profile may have work on credit, and so invoices."""
     try:

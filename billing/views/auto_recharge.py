@@ -17,6 +17,7 @@ from billing.forms import AutoRechargeForm
 from billing.ledger import balances
 from billing.models import Payment, PaymentMethod
 from billing.money_text import money_text
+from billing.selectors import plans
 from billing.services import auto_recharge as service
 from billing.services import payment_methods
 from billing.services.auto_recharge import RechargeView
@@ -34,8 +35,7 @@ SETUP_ID = re.compile(r"cs_[A-Za-z0-9_]{1,250}", re.ASCII)
 def auto_recharge(request: HttpRequest) -> HttpResponse:
     """The settings; POST saves them."""
     account = current_account(request)
-    terms = snapshot.current().terms(account.profile)
-    if terms.auto_recharge is None or not terms.topup.enabled:
+    if not plans.offers_recharge(account.profile):
         raise Http404("Not offered to this account")
     if request.method == "GET":
         return render(request, "billing/auto_recharge.html", _context(request, account, None))

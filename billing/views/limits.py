@@ -21,7 +21,7 @@ from billing.models import SpendingLimit
 from billing.money_text import money_text
 from billing.selectors import keys as keys_read
 from billing.selectors import limits as read
-from billing.selectors import low_balance
+from billing.selectors import low_balance, plans
 from billing.services import limits as service
 from billing.templatetags.money import locale_of
 from billing.views.htmx import htmx, wants_part
@@ -145,6 +145,7 @@ def _low_balance(request: HttpRequest, account: BillingAccount) -> dict[str, Any
     if not low_balance.warns(account):
         return {"low_usual": None}
     return {
+        "offers_recharge": plans.offers_recharge(account.profile),
         "low_usual": low_balance.usual_mark(snapshot.current().terms(account.profile), account.plan),
         "low_value": _typed(request, account, low_balance.chosen_mark(account)),
     }

@@ -47,7 +47,7 @@ def test_it_is_read_as_it_was_set(account: BillingAccount) -> None:
         ({"threshold": -1}, "threshold"),
         ({"amount": dollars("1")}, "amount"),
         ({"amount": dollars("25.001")}, "amount"),
-        ({"amount": Amount.parse("25", "EUR")}, "amount"),
+        ({"amount": Amount.parse("25", "EUR")}, "currency"),
         ({"monthly_cap": dollars("24.99")}, "monthly_cap"),
         ({"monthly_cap": dollars("30.001")}, "monthly_cap"),
         ({"monthly_cap": Amount.parse("100", "EUR")}, "monthly_cap"),
