@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 FOREVER: Final = datetime.max.replace(tzinfo=UTC)
+LOOKS: Final = ("place", "charge", "settle", "void", "take", "look")
+"""What posts lapsed credits before it decides."""
 
 
 @dataclass
@@ -21,12 +23,18 @@ class Lot:
     rank: tuple[Any, ...]
     remaining: int
 
+    @property
+    def expires_at(self) -> datetime:
+        moment: datetime = self.rank[1]
+        return moment
+
 
 @dataclass
 class Work:
     """A charge: what is held for it while it is open, then what it cost and from which lots."""
 
     amount: int
+    since: datetime
     cost: int | None = None
     voided: bool = False
     refunded: int = 0
@@ -35,7 +43,10 @@ class Work:
 
 @dataclass
 class Event:
-    """One thing done to one account. ``done`` orders them; ``answer`` is what the ledger said."""
+    """One thing done to one account. ``done`` orders them, and begins with its moment; ``answer`` is what the ledger said.
+
+    ``lots`` are the grants it brought: id, priority, expiry, whether bought.
+    """
 
     done: tuple[Any, ...]
     verb: str
@@ -43,7 +54,12 @@ class Event:
     amount: int
     answer: dict[str, Any]
     charge: uuid.UUID | None = None
-    lot: tuple[Any, ...] = ()
+    lots: list[tuple[Any, ...]] = field(default_factory=list)
+
+    @property
+    def moment(self) -> datetime:
+        moment: datetime = self.done[0]
+        return moment
 
 
 class Account:
@@ -56,20 +72,23 @@ class Account:
         self.lots: dict[uuid.UUID, Lot] = {}
         self.works: dict[uuid.UUID, Work] = {}
         self.history: list[tuple[int, int]] = []
+        self.next_expiry = FOREVER
 
     @property
     def available(self) -> int:
         return self.balance - self.held + self.credit_limit
 
     def apply(self, event: Event) -> str:
+        if event.verb in LOOKS:
+            self._expire(event.moment)
         wrong: str = getattr(self, event.verb)(event)
-        return wrong and f"{event.verb} of {event.amount} at {event.done[0]}: {wrong}"
+        return wrong and f"{event.verb} of {event.amount} at {event.moment}: {wrong}"
 
     def place(self, event: Event) -> str:
         fits = event.amount <= self.available
         if fits:
             assert event.charge is not None
-            self.works[event.charge] = Work(event.amount)
+            self.works[event.charge] = Work(event.amount, event.moment)
             self.held += event.amount
         short = "credit_limit_reached" if self.credit_limit else "insufficient_credits"
         return self._compare(event, "authorized" if fits else short)
@@ -78,8 +97,8 @@ class Account:
         fits = event.amount <= self.available
         if fits:
             assert event.charge is not None
-            self.works[event.charge] = work = Work(event.amount, cost=event.amount)
-            self._burn(event.amount, work)
+            self.works[event.charge] = work = Work(event.amount, event.moment, cost=event.amount)
+            self._burn(event.amount, work, event.moment)
         short = "credit_limit_reached" if self.credit_limit else "insufficient_credits"
         return self._compare(event, "settled" if fits else short)
 
@@ -88,28 +107,35 @@ class Account:
         room = max(0, self.available)
         work.cost = min(event.amount, work.amount + room)
         self.held -= work.amount
-        self._burn(work.cost, work)
+        self._burn(work.cost, work, event.moment)
         short = event.amount - work.cost
         if (event.answer["cost"], event.answer["uncollected"]) != (work.cost, short):
             return f"cost {event.answer['cost']} and {event.answer['uncollected']} short, not {work.cost} and {short}"
+        self._expire(event.moment)
         return self._compare(event, "settled")
 
     def void(self, event: Event) -> str:
         work = self._open(event)
         work.voided, work.cost = True, 0
         self.held -= work.amount
+        self._expire(event.moment)
         return self._compare(event, "voided")
+
+    def look(self, event: Event) -> str:
+        """A call without an effect of its own, or a sweep."""
+        return ""
 
     def give(self, event: Event) -> str:
         self._move(event.amount)
-        lot_id, *rank = event.lot
-        self._add_lot(lot_id, tuple(rank), event.amount)
+        self._add_lot(event.lots[0], event.amount)
+        self._note_next_expiry()
         return ""
 
     def take(self, event: Event) -> str:
         if event.amount > self.balance - self.held:
             return "more than was there"
-        self._burn(event.amount, Work(0))
+        self._burn(event.amount, Work(0, event.moment), event.moment)
+        self._note_next_expiry()
         return ""
 
     def refund(self, event: Event) -> str:
@@ -120,15 +146,20 @@ class Account:
             return "more than the charge"
         self._move(event.amount)
         left = min(event.amount, max(0, self.balance - self._in_lots()))
-        for lot_id in sorted((lot for lot, net in work.uses.items() if net > 0), reverse=True):
-            back = min(left, work.uses[lot_id])
-            self.lots[lot_id].remaining += back
-            work.uses[lot_id] -= back
+        used = [self.lots[lot] for lot, net in sorted(work.uses.items(), reverse=True) if net > 0]
+        expired = sum(work.uses[lot.id] for lot in used if lot.expires_at <= event.moment)
+        for lot in (lot for lot in used if lot.expires_at > event.moment):
+            back = min(left, work.uses[lot.id])
+            lot.remaining += back
+            work.uses[lot.id] -= back
             left -= back
-        if left and event.lot:
-            lot_id, *rank = event.lot
-            self._add_lot(lot_id, tuple(rank), left)
-        return "" if bool(left) == bool(event.lot) else f"{left} left to put into a grant of its own"
+        expired = min(expired, left)
+        wanted = [part for part in (expired, left - expired) if part]
+        lots = sorted(event.lots, key=lambda lot: lot[2])
+        for lot_told, part in zip(lots, wanted, strict=False):
+            self._add_lot(lot_told, part)
+        self._note_next_expiry()
+        return "" if len(wanted) == len(lots) else f"{wanted} to put into grants of their own, not {lots}"
 
     def _open(self, event: Event) -> Work:
         assert event.charge is not None
@@ -143,9 +174,10 @@ class Account:
         self.balance += amount
         self.history.append((amount, self.balance))
 
-    def _burn(self, amount: int, work: Work) -> None:
+    def _burn(self, amount: int, work: Work, moment: datetime) -> None:
+        """What had lapsed when the work was accepted comes last: only a debt is left for it."""
         self._move(-amount)
-        for lot in sorted(self.lots.values(), key=lambda lot: (*lot.rank, lot.id)):
+        for lot in sorted(self.lots.values(), key=lambda lot: self._order(lot, work.since, moment)):
             if amount == 0:
                 break
             if used := min(amount, lot.remaining):
@@ -153,12 +185,39 @@ class Account:
                 work.uses[lot.id] = work.uses.get(lot.id, 0) + used
                 amount -= used
 
+    def _order(self, lot: Lot, since: datetime, moment: datetime) -> tuple[Any, ...]:
+        """What had lapsed before the work was accepted comes last; what has lapsed since first, soonest first."""
+        lapsed = lot.expires_at if lot.expires_at <= moment else FOREVER
+        return (lot.expires_at <= since, lapsed, *lot.rank, lot.id)
+
+    def _expire(self, moment: datetime) -> None:
+        """Post what has lapsed, soonest first; each credit may be kept by one open hold from before it lapsed."""
+        if self.next_expiry > moment:
+            return
+        lapsed = [lot for lot in self.lots.values() if lot.remaining and lot.expires_at <= moment]
+        holds = [(work.since, work.amount) for work in self.works.values() if work.cost is None]
+        taken = 0
+        for lot in sorted(lapsed, key=lambda lot: (lot.expires_at, lot.id)):
+            room = sum(amount for since, amount in holds if since < lot.expires_at) - taken
+            kept = min(lot.remaining, max(0, room))
+            taken += kept
+            if gone := lot.remaining - kept:
+                self._move(-gone)
+                lot.remaining -= gone
+        self._note_next_expiry()
+
+    def _note_next_expiry(self) -> None:
+        self.next_expiry = min(
+            (lot.expires_at for lot in self.lots.values() if lot.remaining), default=FOREVER
+        )
+
     def _in_lots(self) -> int:
         return sum(lot.remaining for lot in self.lots.values())
 
-    def _add_lot(self, lot_id: uuid.UUID, rank: tuple[Any, ...], amount: int) -> None:
+    def _add_lot(self, told: tuple[Any, ...], amount: int) -> None:
+        lot_id, *rank = told
         debt = self._in_lots() + amount - self.balance
-        self.lots[lot_id] = Lot(lot_id, rank, amount - min(amount, max(0, debt)))
+        self.lots[lot_id] = Lot(lot_id, tuple(rank), amount - min(amount, max(0, debt)))
 
 
 def replay(

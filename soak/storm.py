@@ -4,16 +4,19 @@ import random
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from django.db import connection, transaction
 from django.db.models import Sum
 
-from billing.ledger import holds, refunds
+from billing.ledger import grants, holds, refunds
 from billing.ledger.errors import NotEnough
 from billing.ledger.holds import FinishRequest, PlaceRequest
 from billing.ledger.models import Balance, Charge, Grant, GrantUse, Transaction
+from billing.ledger.post import lock
 from soak import books, making
 from soak.crew import Crew, Me, MemberFailed
 from soak.oracle import FOREVER, Event, replay
@@ -24,6 +27,9 @@ from soak.world import World
 ACCOUNTS: Final = 16
 PROCESSES: Final = 4
 BATCH: Final = 100
+SOON: Final = tuple(timedelta(milliseconds=each) for each in (30, 100, 300, 1000))
+LATER: Final = (timedelta(days=30), timedelta(days=60))
+Still = Callable[..., AbstractContextManager[datetime | None]]
 ROUND: Final = 20_000
 """Operations after which the oracle looks and new accounts are opened."""
 
@@ -36,30 +42,35 @@ def run(
     without: Guard | None = None,
 ) -> Told:
     """At least so many operations, the oracle in between. ``without`` drops a guard, for the control."""
-    begun, done = time.monotonic(), 0
+    begun, done, rounds = time.monotonic(), 0, 0
     breaches: list[str] = []
     with world.scratch("storm") as database:
         database.run(*(without.sql if without else ()))
         with Crew(database, PROCESSES, before=without.patch if without else None) as crew:
             while done < operations and not breaches:
                 try:
-                    count, breaches = _round(crew, min(ROUND, operations - done), f"{seed}:{done}")
+                    wanted = min(ROUND, operations - done)
+                    count, breaches = _round(crew, wanted, f"{seed}:{done}", lapsing=rounds % 2 == 1)
                 except MemberFailed as error:
                     count, breaches = 0, [str(error)]
                 done += count
+                rounds += 1
                 if not progress(done):
                     break
     return Told(done, breaches, time.monotonic() - begun)
 
 
-def _round(crew: Crew, operations: int, seed: str) -> tuple[int, list[str]]:
-    """Some operations on new accounts; how many it were, and what the oracle finds wrong."""
-    limits = crew.ask(0, open_accounts, seed)
+def _round(crew: Crew, operations: int, seed: str, *, lapsing: bool) -> tuple[int, list[str]]:
+    """Some operations on new accounts; how many it were, and what the oracle finds wrong.
+
+    ``lapsing``: among them credits that lapse within moments; the clock stands still for each call (``one_moment``).
+    """
+    limits = crew.ask(0, open_accounts, seed, lapsing)
     events: list[Event] = []
     opened: list[tuple[uuid.UUID, uuid.UUID]] = []
     done = step = 0
     while done < operations:
-        shares = crew.each(weather, f"{seed}:{step}", list(limits), opened)
+        shares = crew.each(weather, f"{seed}:{step}", list(limits), opened, lapsing)
         events += [event for share, _, _ in shares for event in share]
         opened = [charge for _, charges, _ in shares for charge in charges]
         done += sum(count for _, _, count in shares)
@@ -67,28 +78,50 @@ def _round(crew: Crew, operations: int, seed: str) -> tuple[int, list[str]]:
     return done, crew.ask(0, compare, limits, events) + crew.ask(0, books.broken)
 
 
-def open_accounts(seed: str) -> dict[uuid.UUID, int]:
-    """Accounts, some of which may go below zero; their credit limits in micros."""
+def open_accounts(seed: str, lapsing: bool) -> dict[uuid.UUID, int]:
+    """Accounts, some of which may go below zero; their credit limits in micros.
+
+    Not where credits lapse: work on credit then takes what a hold keeps of lapsed credits, and the hold goes on credit
+    for it, which adds up to the same.
+    """
     chance = random.Random(seed)  # noqa: S311
     limits = {}
     for _ in range(ACCOUNTS):
-        limit = chance.choice((0, 0, 0, 40))
+        limit = 0 if lapsing else chance.choice((0, 0, 0, 40))
         limits[making.account(credit_limit=limit)] = limit * making.CREDIT
     return limits
 
 
+@contextmanager
+def one_moment(*accounts: uuid.UUID) -> Iterator[datetime]:
+    """The clock stands still for one call, from when it has the locks: so the oracle knows what had lapsed."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        lock(*accounts)
+        cursor.execute("SELECT clock_timestamp()")
+        moment: datetime = cursor.fetchone()[0]
+        cursor.execute("SELECT set_config('ledger.now', %s, true)", [moment.isoformat()])
+        yield moment
+
+
+@contextmanager
+def as_it_runs(*accounts: uuid.UUID) -> Iterator[None]:
+    """The clock as it is, and no lock but the ledger's own."""
+    yield
+
+
 def weather(
-    seed: str, accounts: Sequence[uuid.UUID], opened: Sequence[tuple[uuid.UUID, uuid.UUID]]
+    seed: str, accounts: Sequence[uuid.UUID], opened: Sequence[tuple[uuid.UUID, uuid.UUID]], lapsing: bool
 ) -> tuple[list[Event], list[tuple[uuid.UUID, uuid.UUID]], int]:
     """One process's share of a step: holds, ends of the holds all processes placed before, grants, refunds.
 
     Answers the events, the charges that are open or may be refunded now, and how many operations it asked for.
     """
     chance = random.Random(f"{seed}:{Me.number}")  # noqa: S311
-    events, count = _move_credits(chance, accounts)
-    back, tries = _give_back(chance, opened)
-    placed = _place(chance, accounts)
-    ended, ends = _end(chance, opened)
+    still: Still = one_moment if lapsing else as_it_runs
+    events, count = _move_credits(chance, accounts, still)
+    back, tries = _give_back(chance, opened, still)
+    placed = _place(chance, accounts, still)
+    ended, ends = _end(chance, opened, still)
     charges = [
         (event.account, event.charge)
         for event in placed
@@ -102,23 +135,16 @@ def weather(
     return events + back + placed + ended, charges, count + tries + len(placed) + ends
 
 
-def _place(chance: random.Random, accounts: Sequence[uuid.UUID]) -> list[Event]:
+def _place(chance: random.Random, accounts: Sequence[uuid.UUID], still: Still) -> list[Event]:
     events = []
     for _ in range(2):
         requests = [_wish(chance, accounts) for _ in range(BATCH)]
-        for request, outcome in zip(requests, holds.place(requests), strict=True):
-            moment = datetime.fromisoformat(outcome["authorized_at"])
+        with still(*sorted({request.account for request in requests})):
+            outcomes = holds.place(requests)
+        for request, outcome in zip(requests, outcomes, strict=True):
+            done = (datetime.fromisoformat(outcome["authorized_at"]), request.account, request.i)
             verb = "charge" if request.settle_now else "place"
-            events.append(
-                Event(
-                    (moment, request.account, request.i),
-                    verb,
-                    request.account,
-                    request.amount,
-                    outcome,
-                    request.id,
-                )
-            )
+            events.append(Event(done, verb, request.account, request.amount, outcome, request.id))
     return events
 
 
@@ -128,25 +154,33 @@ def _wish(chance: random.Random, accounts: Sequence[uuid.UUID]) -> PlaceRequest:
     return request
 
 
-def _end(chance: random.Random, opened: Sequence[tuple[uuid.UUID, uuid.UUID]]) -> tuple[list[Event], int]:
-    """Ends of charges that other processes end at the same time; only what took effect is an event."""
-    events, count = [], 0
+def _end(
+    chance: random.Random, opened: Sequence[tuple[uuid.UUID, uuid.UUID]], still: Still
+) -> tuple[list[Event], int]:
+    """Ends of charges that other processes end at the same time; without effect, they may still post what has lapsed."""
+    events: list[Event] = []
+    count = 0
     for _ in range(2):
         some = chance.sample(list(opened), min(BATCH, len(opened)))
         requests = [
             FinishRequest(id=charge, action=chance.choice(("settle", "settle", "void")), cost=_cost(chance))
             for _, charge in some
         ]
-        outcomes = holds.finish(requests)
+        accounts = sorted({account for account, _ in some})
+        with still(*accounts) as stood:
+            outcomes = holds.finish(requests)
         count += len(requests)
         moments = dict(
             Charge.objects.filter(pk__in=[charge for _, charge in some]).values_list("pk", "finished_at")
         )
+        ended: list[Event] = []
         for request, outcome, (account, _) in zip(requests, outcomes, some, strict=True):
             if outcome["code"] in ("settled", "voided"):
                 verb = "settle" if outcome["code"] == "settled" else "void"
                 done = (moments[request.id], account, request.i)
-                events.append(Event(done, verb, account, request.cost or 0, outcome, request.id))
+                ended.append(Event(done, verb, account, request.cost or 0, outcome, request.id))
+        looked = set(accounts) - {event.account for event in ended} if stood else set()
+        events += ended + [Event((stood, account, 0), "look", account, 0, {}) for account in looked]
     return events, count
 
 
@@ -154,60 +188,74 @@ def _cost(chance: random.Random) -> int:
     return chance.choice((0, 1, 54_000, 400_000, 1_000_000, 1_500_000, 9_000_000))
 
 
-def _move_credits(chance: random.Random, accounts: Sequence[uuid.UUID]) -> tuple[list[Event], int]:
-    events, count = [], 0
-    for _ in range(2):
-        account, source = chance.choice(accounts), chance.choice(("topup", "bonus", "plan"))
-        expires = chance.choice((None, None, 30, 60))
-        expires_at = None if expires is None else datetime.now(UTC) + timedelta(days=expires)
-        given = making.give(
-            account,
-            chance.randint(20, 100),
-            source=source,
-            priority=chance.choice((50, 50, 40)),
-            expires_at=expires_at,
-        )
-        events.append(Event((given.created_at, account, 0), "give", account, given.amount, {"id": given.pk}))
-        count += 1
+def _move_credits(
+    chance: random.Random, accounts: Sequence[uuid.UUID], still: Still
+) -> tuple[list[Event], int]:
+    events = [_give(chance, chance.choice(accounts), still) for _ in range(2)]
     account = chance.choice(accounts)
-    try:
-        taken = making.take(account, chance.randint(1, 6))
-    except NotEnough:
-        return events, count + 1
+    if still is one_moment and chance.random() < 0.5:
+        events.append(_sweep(account))
+    with still(account) as stood:
+        try:
+            taken = making.take(account, chance.randint(1, 6))
+        except NotEnough:
+            looked = [Event((stood, account, 0), "look", account, 0, {})] if stood else []
+            return events + looked, 3
     events.append(Event((taken.created_at, account, 0), "take", account, -taken.amount, {"id": taken.pk}))
-    return events, count + 1
+    return events, 3
+
+
+def _give(chance: random.Random, account: uuid.UUID, still: Still) -> Event:
+    source, micros = chance.choice(("topup", "bonus", "plan")), chance.randint(20, 100)
+    priority = chance.choice((50, 50, 40))
+    lasts = chance.choice((None, None, *(SOON if still is one_moment else LATER)))
+    expires_at = None if lasts is None else datetime.now(UTC) + lasts
+    with still(account):
+        given = making.give(account, micros, source=source, priority=priority, expires_at=expires_at)
+    return Event((given.created_at, account, 0), "give", account, given.amount, {"id": given.pk})
+
+
+def _sweep(account: uuid.UUID) -> Event:
+    with one_moment(account) as moment:
+        grants.expire(account)
+    return Event((moment, account, 0), "look", account, 0, {})
 
 
 def _give_back(
-    chance: random.Random, opened: Sequence[tuple[uuid.UUID, uuid.UUID]]
+    chance: random.Random, opened: Sequence[tuple[uuid.UUID, uuid.UUID]], still: Still
 ) -> tuple[list[Event], int]:
     events, tries = [], 0
     for account, charge in chance.sample(list(opened), min(3, len(opened))):
         tries += 1
         micros = chance.choice((None, 1, 54_000))
         try:
-            back = refunds.refund_charge(charge_id=charge, micros=micros, reason="storm")
+            with still(account):
+                back = refunds.refund_charge(charge_id=charge, micros=micros, reason="storm")
         except refunds.NotRefundable:
             continue
-        events.append(
-            Event((back.created_at, account, 0), "refund", account, back.amount, {"id": back.pk}, charge)
-        )
+        done = (back.created_at, account, 0)
+        events.append(Event(done, "refund", account, back.amount, {"id": back.pk}, charge))
     return events, tries
 
 
 def compare(limits: dict[uuid.UUID, int], events: list[Event]) -> list[str]:
     """Hold what was done and what is there now against the oracle."""
     accounts = list(limits)
-    lots = {lot.transaction_id: lot for lot in Grant.objects.filter(account_id__in=accounts)}
+    lots: dict[uuid.UUID, list[Grant]] = defaultdict(list)
+    for lot in Grant.objects.filter(account_id__in=accounts):
+        lots[lot.transaction_id].append(lot)
     for event in events:
-        if event.verb in ("give", "refund") and (lot := lots.get(event.answer["id"])) is not None:
-            event.lot = (lot.pk, lot.priority, lot.expires_at or FOREVER, lot.source == "topup")
+        if event.verb in ("give", "refund"):
+            brought = lots.get(event.answer["id"], [])
+            event.lots = [
+                (lot.pk, lot.priority, lot.expires_at or FOREVER, lot.source == "topup") for lot in brought
+            ]
     end = {row.pk: (row.balance, row.held) for row in Balance.objects.filter(pk__in=accounts)}
     histories: dict[uuid.UUID, list[tuple[int, int]]] = defaultdict(list)
     lines = Transaction.objects.filter(account_id__in=accounts).order_by("account_id", "seq")
     for account_id, amount, after in lines.values_list("account_id", "amount", "balance_after"):
         histories[account_id].append((amount, after))
-    remaining = {lot.pk: lot.remaining for lot in lots.values()}
+    remaining = {lot.pk: lot.remaining for brought in lots.values() for lot in brought}
     return replay(limits, events, end, histories, remaining, _uses(accounts))[:20]
 
 

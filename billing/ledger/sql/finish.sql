@@ -64,6 +64,11 @@ BEGIN
         -- What has lapsed and backs no hold is posted first: a cost above the hold cannot take it.
         lapsing := ARRAY(SELECT account_id FROM ledger_balance WHERE account_id = ANY (accounts) AND next_expiry <= moment);
         PERFORM ledger_expire(a, moment) FROM unnest(lapsing) AS a;
+        IF lapsing <> '{}' AND jsonb_array_length(requests) > 1 THEN
+            -- What a hold that ends had kept lapses before the next request is decided: one after the other.
+            RETURN (SELECT json_agg(ledger_finish(jsonb_build_array(q)) -> 0 ORDER BY place)
+                      FROM jsonb_array_elements(requests) WITH ORDINALITY AS each (q, place));
+        END IF;
     END IF;
 
     FOR r IN

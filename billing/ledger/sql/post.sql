@@ -42,19 +42,26 @@ CREATE OR REPLACE FUNCTION ledger_burn_rank(lot ledger_grant) RETURNS ledger_bur
     SELECT ROW(lot.priority, coalesce(lot.expires_at, 'infinity'), lot.source = 'topup', lot.id)::ledger_burn_rank
 $$;
 
--- Credits past their expiry that no earlier hold still stands on: not available, though not yet posted as expired.
--- A hold placed before they lapsed keeps them for itself, as grants are used soonest to expire first.
-CREATE OR REPLACE FUNCTION ledger_lapsed(account uuid, moment timestamptz) RETURNS bigint LANGUAGE plpgsql STABLE AS $$
-BEGIN
-    RETURN (WITH lapsed AS (
-        SELECT coalesce(sum(remaining), 0) AS micros, max(expires_at) AS latest
-          FROM ledger_grant WHERE account_id = account AND NOT is_spent AND expires_at <= moment
+-- Credits past their expiry that no hold from before it still stands on, by grant, soonest first: not available, though not yet
+-- posted as expired. A hold keeps what lapsed since it was placed, and a grant only holds that were placed before it lapsed:
+-- so up to each grant there goes what has lapsed beyond those holds, and what went before.
+CREATE OR REPLACE FUNCTION ledger_lapsed_lots(account uuid, moment timestamptz)
+RETURNS TABLE (id uuid, source varchar, gone bigint) LANGUAGE sql STABLE AS $$
+    WITH lot AS (
+        SELECT g.id, g.source, g.expires_at, sum(g.remaining) OVER (ORDER BY g.expires_at, g.id) AS upto
+          FROM ledger_grant g WHERE g.account_id = account AND NOT g.is_spent AND g.expires_at <= moment
+    ), gone AS (
+        SELECT lot.id, lot.source, lot.expires_at, greatest(0, max(lot.upto - coalesce((
+                   SELECT sum(c.amount) FROM ledger_charge c
+                    WHERE c.account_id = account AND c.status = 'authorized' AND c.authorized_at < lot.expires_at), 0))
+                   OVER (ORDER BY lot.expires_at, lot.id)) AS upto
+          FROM lot
     )
-    SELECT greatest(0, lapsed.micros - coalesce((
-        SELECT sum(amount) FROM ledger_charge
-         WHERE account_id = account AND status = 'authorized' AND authorized_at < lapsed.latest), 0))::bigint
-      FROM lapsed);
-END $$;
+    SELECT gone.id, gone.source, (gone.upto - lag(gone.upto, 1, 0::numeric) OVER (ORDER BY gone.expires_at, gone.id))::bigint FROM gone
+$$;
+CREATE OR REPLACE FUNCTION ledger_lapsed(account uuid, moment timestamptz) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT coalesce(sum(gone), 0)::bigint FROM ledger_lapsed_lots(account, moment)
+$$;
 
 -- Takes one debit from the account's grants, one after the other; needed where a debit may not use every grant.
 CREATE OR REPLACE FUNCTION ledger_burn_one(debit ledger_entry, moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
@@ -66,7 +73,8 @@ BEGIN
     FOR lot IN
         SELECT id, remaining FROM ledger_grant g
          WHERE account_id = debit.account_id AND NOT is_spent AND (debit.grant_id IS NULL OR id = debit.grant_id)
-         ORDER BY coalesce(expires_at <= coalesce(debit.alive_since, moment), false), ledger_burn_rank(g)
+         ORDER BY coalesce(expires_at <= coalesce(debit.alive_since, moment), false),
+                  CASE WHEN expires_at <= moment THEN expires_at ELSE 'infinity' END, ledger_burn_rank(g)
     LOOP
         EXIT WHEN need = 0;
         take := least(need, lot.remaining);
@@ -101,25 +109,22 @@ BEGIN
      WHERE g.id = taken.grant_id;
 END $$;
 
--- Posts what has lapsed by now, one transaction per grant, latest expiry first, and notes when the next grant lapses.
+-- Posts what has lapsed by now, one transaction per grant, soonest first, and notes when the next grant lapses.
 -- Credits an open hold stands on stay until that hold ends. Returns the micros that went.
 CREATE OR REPLACE FUNCTION ledger_expire(account uuid, moment timestamptz) RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    gone bigint := ledger_lapsed(account, moment);
+    gone bigint;
     lapsed ledger_entry[];
 BEGIN
+    SELECT coalesce(sum(lot.gone), 0),
+           array_agg(ROW(ledger_new_id(), account, CASE WHEN source = 'plan' THEN 'reset' ELSE 'expiry' END,
+                         -lot.gone, 'breakage',
+                         CASE WHEN source = 'plan' THEN 'Unused plan credits of the period that ended'
+                              ELSE 'Expired: ' || CASE source WHEN 'topup' THEN 'top-up' ELSE source END || ' credits' END,
+                         NULL, 'grant_' || replace(id::text, '-', ''), NULL, NULL, NULL, NULL, id, NULL)::ledger_entry)
+      INTO gone, lapsed
+      FROM ledger_lapsed_lots(account, moment) AS lot WHERE lot.gone > 0;
     IF gone > 0 THEN
-        SELECT array_agg(ROW(ledger_new_id(), account, CASE WHEN source = 'plan' THEN 'reset' ELSE 'expiry' END,
-                             -least(remaining, gone - before), 'breakage',
-                             CASE WHEN source = 'plan' THEN 'Unused plan credits of the period that ended'
-                                  ELSE 'Expired: ' || CASE source WHEN 'topup' THEN 'top-up' ELSE source END || ' credits' END,
-                             NULL, 'grant_' || replace(id::text, '-', ''), NULL, NULL, NULL, NULL, id, NULL)::ledger_entry
-                         ORDER BY before)
-          INTO lapsed
-          FROM (SELECT id, source, remaining,
-                       sum(remaining) OVER (ORDER BY expires_at DESC, id DESC) - remaining AS before
-                  FROM ledger_grant WHERE account_id = account AND NOT is_spent AND expires_at <= moment) lots
-         WHERE before < gone;
         PERFORM ledger_post(lapsed);
     END IF;
     UPDATE ledger_balance
