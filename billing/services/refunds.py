@@ -20,7 +20,6 @@ from billing.gateways import gateway
 from billing.gateways.protocol import GatewayError, Rejected, ReversalState
 from billing.ledger import balances, clock, grants
 from billing.ledger.chart import STRIPE_CLEARING
-from billing.ledger.models import Grant
 from billing.models import Payment, RefundRequest, Reversal
 from billing.services import payments, reversals
 from catalog import snapshot
@@ -159,7 +158,7 @@ def _take(request_id: uuid.UUID, by: User | None, reason: str) -> RefundRequest:
         raise InvalidState(f"This request is {row.get_status_display().lower()}.")
     grants.expire(row.payment.account_id)
     cash, micros = _unused(row.payment)
-    lot = _lot(row.payment)
+    lot = reversals.lot(row.payment)
     if not cash or lot is None:
         raise InvalidState("Nothing of this purchase is unused any more.")
     posted = grants.withdraw(
@@ -185,19 +184,8 @@ def _give_back(request_id: uuid.UUID, why: str) -> None:
     row = _locked(request_id)
     if row.status != Status.SENT:
         return
-    lot = _lot(row.payment)
-    posted = grants.add(
-        account_id=row.payment.account_id,
-        micros=row.withdrawn,
-        source="topup",
-        kind="topup",
-        description="Refund did not go through: credits returned",
-        key=f"refund_undone:{row.pk.hex}",
-        expires_at=lot.expires_at if lot else None,
-        reference=row.payment.public_id,
-        details={"payment": row.payment.public_id},
-    )
-    row.status, row.restored_id, row.reason = Status.FAILED, posted.pk, why[:200]
+    restored = reversals.give_again(row.payment, row.withdrawn, key=f"refund_undone:{row.pk.hex}")
+    row.status, row.restored_id, row.reason = Status.FAILED, restored, why[:200]
     row.save()
 
 
@@ -211,18 +199,9 @@ def _locked(request_id: uuid.UUID) -> RefundRequest:
     )
 
 
-def _lot(payment: Payment) -> Grant | None:
-    """The grant the purchase's credits are in."""
-    return (
-        Grant.objects.filter(transaction_id=payment.transaction_id).first()
-        if payment.transaction_id
-        else None
-    )
-
-
 def _unused(payment: Payment) -> tuple[int, int]:
     """Cash (with its tax, rounded down) and micros of what is unspent, unlapsed and held by no open work."""
-    lot, standing = _lot(payment), balances.of(payment.account_id)
+    lot, standing = reversals.lot(payment), balances.of(payment.account_id)
     if lot is None or (lot.expires_at is not None and lot.expires_at <= clock.now()):
         return 0, 0
     unspent = max(0, min(lot.remaining, standing.balance - standing.held))

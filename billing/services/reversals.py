@@ -6,6 +6,7 @@ fails later gives back what it took.
 """
 
 import logging
+import uuid
 from typing import Final
 
 from django.db import transaction
@@ -122,11 +123,11 @@ def share(reversal: Reversal) -> int:
     ]
     before = sum(other.cash_minor for other in others)
     upto = min(total, before + reversal.cash_minor)
-    share = payment.credits * upto // total - payment.credits * min(total, before) // total
-    return min(share, payment.credits - sum(other.withdrawn for other in others))
+    mine = payment.credits * upto // total - payment.credits * min(total, before) // total
+    return min(mine, payment.credits - sum(other.withdrawn for other in others))
 
 
-def _lot(payment: Payment) -> Grant | None:
+def lot(payment: Payment) -> Grant | None:
     """The grant the payment's credits are in."""
     if payment.transaction_id is None:
         return None
@@ -137,16 +138,16 @@ def _unspent(payment: Payment) -> int:
     """What is left of the credits a payment bought, as far as no open hold needs it."""
     lock_balances(payment.account_id)
     grants.expire(payment.account_id)
-    lot = _lot(payment)
+    found = lot(payment)
     standing = balances.of(payment.account_id)
-    return max(0, min(lot.remaining if lot else 0, standing.balance - standing.held))
+    return max(0, min(found.remaining if found else 0, standing.balance - standing.held))
 
 
 def _withdraw(reversal: Reversal, micros: int, *, allow_debt: bool) -> None:
     if micros <= 0:
         return
     payment = reversal.payment
-    lot = None if allow_debt else _lot(payment)
+    taken_from = None if allow_debt else lot(payment)
     posted = grants.withdraw(
         account_id=payment.account_id,
         micros=_in_unit_of_account(payment, micros),
@@ -154,7 +155,7 @@ def _withdraw(reversal: Reversal, micros: int, *, allow_debt: bool) -> None:
         description=f"{reversal.get_kind_display()} of {payment.get_purpose_display().lower()}",
         key=f"{reversal.kind}:{reversal.stripe_id}",
         counterpart=None if allow_debt else STRIPE_CLEARING,
-        grant_id=lot.pk if lot else None,
+        grant_id=taken_from.pk if taken_from else None,
         reference=payment.public_id,
         details={"payment": payment.public_id, "cash_minor": reversal.cash_minor},
         allow_debt=allow_debt,
@@ -175,17 +176,22 @@ def _restore(reversal: Reversal) -> None:
     """The refund did not reach the card: the credits it took come back, good as long as they were."""
     if reversal.transaction_id is None or reversal.restored_id is not None:
         return
-    payment = reversal.payment
-    lot = _lot(payment)
+    key = f"refund_undone:{reversal.stripe_id}"
+    reversal.restored_id = give_again(reversal.payment, reversal.withdrawn, key=key)
+
+
+def give_again(payment: Payment, micros: int, *, key: str) -> uuid.UUID:
+    """Credits that a refund took come back, once per key, good as long as they were; the transaction's id."""
+    found = lot(payment)
     posted = grants.add(
         account_id=payment.account_id,
-        micros=_in_unit_of_account(payment, reversal.withdrawn),
+        micros=_in_unit_of_account(payment, micros),
         source="topup",
         kind="topup",
         description="Refund did not go through: credits returned",
-        key=f"refund_undone:{reversal.stripe_id}",
-        expires_at=lot.expires_at if lot else None,
+        key=key,
+        expires_at=found.expires_at if found else None,
         reference=payment.public_id,
         details={"payment": payment.public_id},
     )
-    reversal.restored_id = posted.pk
+    return posted.pk

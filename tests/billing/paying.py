@@ -7,7 +7,7 @@ from billing.gateways import gateway
 from billing.ledger import balances, holds
 from billing.ledger.models import Transaction
 from billing.models import Payment
-from billing.services import customers, payment_methods, topups
+from billing.services import charges, customers, payment_methods, topups
 from catalog.pricing.units import Amount
 from tests.stripe_simulator.fixtures import Simulator
 
@@ -67,3 +67,18 @@ def spend(account: BillingAccount, amount: int) -> None:
         settle_now=True,
     )
     assert holds.place([request])[0]["code"] == "settled"
+
+
+def order(account: BillingAccount) -> str:
+    """Order work for 20 credits, recharging where that is on; says what came of it."""
+    work = holds.PlaceRequest(
+        account=account.pk,
+        amount=20 * CREDIT,
+        model="full",
+        operation="generate",
+        description="Full",
+        ttl=600,
+        settle_now=True,
+        recharge=True,
+    )
+    return str(charges.place(work)["code"])

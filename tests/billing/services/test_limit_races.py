@@ -13,7 +13,7 @@ from billing.ledger import balances, grants, key_limits, refunds
 from billing.ledger.holds import FinishRequest, Outcome, PlaceRequest, finish, place
 from billing.models import Notice, OutboxMessage, Payment
 from billing.services import auto_recharge, charges, limit_notices, limits
-from tests.billing.paying import CREDIT, OK, dollars, save_card
+from tests.billing.paying import CREDIT, OK, dollars, order, save_card
 from tests.billing.services.test_recharge_races import at_once
 from tests.stripe_simulator.fixtures import Simulator
 
@@ -186,22 +186,9 @@ def test_recharges_at_once_stay_under_the_monthly_cap(
         account=account, enabled=True, threshold=20 * CREDIT, amount=dollars("25"), monthly_cap=dollars("75")
     )
 
-    def ask() -> str:
-        work = PlaceRequest(
-            account=account.pk,
-            amount=20 * CREDIT,
-            model="full",
-            operation="generate",
-            description="Full",
-            ttl=600,
-            settle_now=True,
-            recharge=True,
-        )
-        return str(charges.place(work)["code"])
-
     codes: Counter[str] = Counter()
     for _ in range(4):
-        codes += Counter(at_once(15, ask))
+        codes += Counter(at_once(15, lambda: order(account)))
     assert set(codes) == {"settled", "insufficient_credits"}
     paid = Payment.objects.filter(account=account, purpose="auto_recharge", status="succeeded")
     assert sum(payment.cash_minor for payment in paid) == 7500

@@ -28,10 +28,11 @@ def buy(account: BillingAccount, simulator: Simulator, cash: str) -> str:
     return str(topups.complete(payment.pk).status)
 
 
-def test_a_top_up_resets_the_clock_of_everything(studio: BillingAccount, payments_at: Simulator) -> None:
+def gift(account: BillingAccount) -> datetime:
+    """1 EUR from support that is good for a month; until when."""
     soon = add_months(datetime.now(UTC), 1)
     grants.add(
-        account_id=studio.pk,
+        account_id=account.pk,
         micros=1_000_000,
         source="admin",
         kind="adjustment",
@@ -39,6 +40,11 @@ def test_a_top_up_resets_the_clock_of_everything(studio: BillingAccount, payment
         key="gift",
         expires_at=soon,
     )
+    return soon
+
+
+def test_a_top_up_resets_the_clock_of_everything(studio: BillingAccount, payments_at: Simulator) -> None:
+    gift(studio)
     assert buy(studio, payments_at, "20") == "succeeded"
     until = {grant.expires_at for grant in Grant.objects.filter(account=studio, is_spent=False)}
     assert len(until) == 1
@@ -48,16 +54,7 @@ def test_a_top_up_resets_the_clock_of_everything(studio: BillingAccount, payment
 
 
 def test_a_payment_that_was_not_made_moves_nothing(studio: BillingAccount, payments_at: Simulator) -> None:
-    soon = add_months(datetime.now(UTC), 1)
-    grants.add(
-        account_id=studio.pk,
-        micros=1_000_000,
-        source="admin",
-        kind="adjustment",
-        description="Gift",
-        key="gift",
-        expires_at=soon,
-    )
+    soon = gift(studio)
     payment = topups.start(
         account=studio, cash=Amount.parse("20", "EUR"), return_url=RETURN, cancel_url=CANCEL
     )
