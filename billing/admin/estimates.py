@@ -26,6 +26,7 @@ class EstimateAccuracyAdmin(ViewOnly, ModelAdmin):
         "over_hold_text",
         "measured_at",
     )
+    fields = readonly_fields = list_display
     list_filter = ("profile", "operation")
     search_fields = ("model", "operation")
 

@@ -105,6 +105,7 @@ class SpendingLimitAdmin(ViewOnly, ModelAdmin):
     """Monthly limits as customers chose them."""
 
     list_display = ("account", "mode", "amount_text", "updated_by", "updated_at")
+    fields = readonly_fields = list_display
     list_filter = ("mode",)
     list_select_related = ("account", "updated_by")
     search_fields = ("account__name", "account__email")
@@ -119,6 +120,7 @@ class KeyLimitAdmin(ViewOnly, ModelAdmin):
     """What API keys may spend, as authorize counts it: one row for a key and those that replaced it."""
 
     list_display = ("key", "month", "monthly_text", "in_month", "budget_text", "in_all")
+    fields = readonly_fields = list_display
     search_fields = ("=api_key_id", "=account_id")
     search_help_text = "The id of the first key of a rotation, or of its account"
     ordering = ("api_key_id",)

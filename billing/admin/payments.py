@@ -36,6 +36,7 @@ class ReversalInline(Amounts, ViewOnly, TabularInline):
     model = Reversal
     extra = 0
     fields = ("kind", "stripe_id", "status", "reason", "cash_minor", "withdrawn", "created_at")
+    readonly_fields = ("created_at",)
     micros = ("withdrawn",)
     minor = ("cash_minor",)
 

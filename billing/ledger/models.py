@@ -359,7 +359,7 @@ class KeyLimit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.api_key_id} {self.monthly} {self.budget}"
+        return str(self.api_key_id)
 
 
 class IdempotencyRecord(models.Model):

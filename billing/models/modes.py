@@ -70,4 +70,4 @@ class CreditLimitDecision(models.Model):
         indexes = (models.Index(fields=["account", "-id"], name="creditlimit_account"),)
 
     def __str__(self) -> str:
-        return f"{self.account_id} {self.source} {self.limit}"
+        return f"{self.account_id} {self.source}"
