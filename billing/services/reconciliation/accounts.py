@@ -48,7 +48,7 @@ CHECKS: Final = (
     ),
     Check(
         name="nothing_spent_lapsed",
-        promise="No request accepted at or after a grant's expiry was paid from it.",
+        promise="No request accepted at or after a grant's expiry was paid from it, where there is no credit to work on.",
         remedy="The customer used credits that were gone: decide whether to give them; the code that allowed it is wrong.",
         long=True,
         sql="""
@@ -56,6 +56,7 @@ CHECKS: Final = (
           JOIN ledger_grantuse u ON u.grant_id = g.id AND u.amount > 0
           JOIN ledger_transaction t ON t.id = u.transaction_id AND t.kind = 'usage'
           JOIN ledger_charge c ON c.id = t.charge_id
+          JOIN ledger_balance b ON b.account_id = g.account_id AND b.credit_limit = 0
          WHERE c.authorized_at >= g.expires_at""",
     ),
     Check(

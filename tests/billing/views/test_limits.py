@@ -12,7 +12,7 @@ from accounts.models import BillingAccount, Role, User
 from accounts.notices import recipients
 from billing import tasks
 from billing.ledger import balances, grants, holds
-from billing.ledger.models import Charge
+from billing.ledger.models import Balance, Charge
 from billing.selectors import low_balance
 from billing.services import limit_notices
 from billing.services.accounts import open_account
@@ -46,7 +46,8 @@ def metered(ads: None) -> BillingAccount:
 
 
 def used_last_month(account: BillingAccount, credits: int) -> None:
-    """Work that was accepted and settled on the 15th of the month before."""
+    """Work that was accepted and settled on the 15th of the month before, as if the account had been there then."""
+    Balance.objects.filter(pk=account.pk).update(posted_at=None)
     day = (now().astimezone(UTC).replace(day=1) - timedelta(days=1)).replace(day=15)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL ledger.now = %s", [day.isoformat()])
