@@ -84,7 +84,8 @@ def usage(request: HttpRequest) -> HttpResponse:
         url_of=asked.narrowed,
         **_texts(request, account),
     )
-    book = snapshot.current().book(account.profile, now(), mode=account.mode)
+    catalog = snapshot.current()
+    book = catalog.book(account.profile, now(), mode=account.mode)
     context = {
         "account": account,
         "page": read,
@@ -106,7 +107,7 @@ def usage(request: HttpRequest) -> HttpResponse:
         ],
         "recent": accuracy.RECENT,
         "moment": now(),
-        "sample": next(iter(snapshot.current().sold(book)), ("", "")),
+        "sample": next(iter(catalog.sold(book)), ("", "")),
         "api_url": settings.PORTAL_BASE_URL,
     }
     name = "_usage" if htmx(request).target == "usage" else "usage"
