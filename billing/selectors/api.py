@@ -22,6 +22,8 @@ from catalog.terms import Terms
 from config.ids import public_id
 
 Body = dict[str, Any]
+ON_CREDIT: Final = ("metered", "postpaid")
+"""Modes that have a credit limit, be it 0."""
 
 ROUTING: Final = ("provider", "provider_name", "executed_model", "upstream_id")
 MOST_GRANTS: Final = 200
@@ -96,7 +98,7 @@ def balance_body(row: Row, identity: Identity, terms: Terms) -> Body:
         "balance": micros_to_text(balance),
         "available": micros_to_text(available),
         "held": micros_to_text(held),
-        "credit_limit": micros_to_text(credit_limit) if credit_limit else None,
+        "credit_limit": micros_to_text(credit_limit) if credit_limit or identity.mode in ON_CREDIT else None,
         "credit_price": price,
         "grants": [_grant(*grant) for grant in orjson.loads(grants)],
         "pricing": dict(terms.headline),

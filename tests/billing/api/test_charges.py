@@ -84,6 +84,8 @@ def test_a_postpaid_account_without_a_history_has_reached_its_limit(ann: Payer, 
     reply = studio.post("/v1/charges", work(later, parameters={"count": 11}))
     assert (reply.status, reply.code) == (402, "credit_limit_reached")
     assert [way["code"] for way in reply.body["remedies"]] == ["add_funds"]
+    assert later.api.get("/v1/balance").body["credit_limit"] == "0"
+    assert ann.api.get("/v1/balance").body["credit_limit"] is None
 
 
 def test_a_closed_gate_says_what_opens_it(images: None, studio: Api) -> None:
