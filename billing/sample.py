@@ -82,8 +82,10 @@ def _live(account: BillingAccount, cast: Cast, start: datetime) -> None:
     customer = identities.by_account(account.pk)
     assert customer is not None
     menu = _menu(customer)
-    for day in range(DAYS):
+    for day in range(DAYS + 1):
         for moment in _busy_moments(chance, start + timedelta(days=day), cast.per_day):
+            if moment <= start:
+                continue
             _set_clock(moment)
             _work(account, customer, cast, menu, chance, moment)
 
@@ -109,7 +111,7 @@ def _busy_moments(chance: random.Random, day: datetime, per_day: int) -> list[da
     moments = [
         midnight + timedelta(seconds=chance.randint(7 * 3600, 21 * 3600)) for _ in range(-(-busy // 3))
     ]
-    return sorted(moment for moment in moments if day < moment < now())
+    return sorted(moment for moment in moments if moment < now())
 
 
 def _work(
