@@ -307,4 +307,4 @@ def validated(model: type[Model], data: object) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise of_validation(error.errors(include_url=False, include_context=False)) from None
+        raise of_validation(error.errors(include_url=False)) from None

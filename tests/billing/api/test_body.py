@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 
 from billing.api.body import parse
+from billing.api.schemas import BatchBody, validated
 from billing.errors import InvalidRequest
 
 REFUSED = [
@@ -81,3 +82,11 @@ def test_takes(raw: bytes, value: object) -> None:
 
 def test_numbers_with_a_fraction_never_pass_through_a_float() -> None:
     assert str(parse(b'{"a": 0.1000000000000000055}')["a"]) == "0.1000000000000000055"
+
+
+@pytest.mark.parametrize("sent", [{"charges": []}, {"charges": [{}] * 1001}])
+def test_a_list_of_the_wrong_size_is_said_by_the_lane_too(sent: dict[str, list[object]]) -> None:
+    """The lane validates by itself: the bound in the sentence has to come along."""
+    with pytest.raises(InvalidRequest) as refused:
+        validated(BatchBody, sent)
+    assert "entr" in str(refused.value.extra)
