@@ -194,12 +194,12 @@ def _balance_gates(file: ProfileFile, problems: Problems) -> None:
 
 def _names(file: ProfileFile, lists: Lists, problems: Problems) -> None:
     models = {entry.id for entry in file.model}
-    first = {f"{listed.item.model}.{listed.item.operation}" for listed in lists[file.price_list[0].id]}
+    priced = {f"{one.item.model}.{one.item.operation}" for listed in lists.values() for one in listed}
     for name, reference in file.terms.headline.items():
-        if reference not in first:
+        if reference not in priced:
             problems.add(
                 ("terms", "headline", name),
-                f"{reference!r} is not a priced model.operation.{nearest(reference, first)}",
+                f"{reference!r} is not a priced model.operation.{nearest(reference, priced)}",
             )
     if file.terms.volume_offer is not None:
         for model in file.terms.volume_offer.models:

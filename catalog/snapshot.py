@@ -64,6 +64,7 @@ class Snapshot:
     _books: dict[UUID, PureBook] = field(repr=False)
     _models_off: frozenset[tuple[str, str]] = frozenset()
     _operations_off: frozenset[tuple[str, str]] = frozenset()
+    _headlines: Mapping[tuple[str, str], Mapping[str, str]] = field(default_factory=dict)
 
     @property
     def profiles(self) -> tuple[str, ...]:
@@ -76,6 +77,10 @@ class Snapshot:
         if found is None:
             raise UnknownProfile(f"There is no profile {profile_slug!r}.")
         return found
+
+    def headline(self, profile_slug: str, mode: str | None = None) -> Mapping[str, str]:
+        """The pricing constants (``{"static": "5"}``) of accounts of this mode. Raises UnknownProfile."""
+        return self._headlines[profile_slug, self.terms(profile_slug).price_list(mode).slug]
 
     def book(self, profile_slug: str, at: datetime, mode: str | None = None) -> PureBook:
         """The price book accounts of this mode pay by at a moment. Raises UnknownProfile."""
@@ -214,8 +219,12 @@ def _load(token: UUID | None, known: Mapping[UUID, PureBook]) -> Snapshot:
             terms[profile.slug] = mine
         books.update(_regated(books, terms))
         state = Snapshot(token, default, terms, versions, books, _off(AIModel), _off(Operation))
-    terms.update({slug: _with_headline(state, mine, moment) for slug, mine in terms.items()})
-    return state
+    headlines = {
+        (slug, each.slug): _headline(state, slug, each.slug, moment)
+        for slug, mine in terms.items()
+        for each in mine.price_lists
+    }
+    return replace(state, _headlines=headlines)
 
 
 def _off(kind: type[AIModel] | type[Operation]) -> frozenset[tuple[str, str]]:
@@ -235,16 +244,16 @@ def _regated(books: Mapping[UUID, PureBook], terms: Mapping[str, Terms]) -> dict
     return {row.id: pure_book(row, terms[row.price_list.profile_id]) for row in rows}
 
 
-def _with_headline(state: Snapshot, terms: Terms, moment: datetime) -> Terms:
-    """The pricing constants as texts, read from the first price list in force; what is not sold has none."""
-    versions = state._versions.get((terms.slug, terms.price_lists[0].slug))
+def _headline(state: Snapshot, profile: str, price_list: str, moment: datetime) -> dict[str, str]:
+    """The pricing constants as texts, read from a price list in force; what it does not sell has none."""
+    versions = state._versions.get((profile, price_list))
     if versions is None:
-        return terms
+        return {}
     sold = state.sold(state._books[versions.at(moment)])
     headline = {}
-    for name, reference in terms.headline.items():
+    for name, reference in state.terms(profile).headline.items():
         model, _, operation = reference.partition(".")
         item = sold.get((model, operation))
         if item is not None and item.spec.rate.price is not None:
             headline[name] = decimal_to_text(item.spec.rate.price)
-    return terms.model_copy(update={"headline": headline})
+    return headline

@@ -40,7 +40,7 @@ def price_list_document(row: PriceList) -> Document:
 
 
 def terms_of(profile: Profile, plans: Iterable[Plan], lists: Iterable[PriceList]) -> Terms:
-    """The terms of a profile from its rows; ``headline`` still holds references. Raises ValidationError."""
+    """The terms of a profile from its rows. Raises ValidationError."""
     price_lists = [price_list_document(row) for row in lists]
     return Terms.model_validate(
         {

@@ -250,8 +250,8 @@ class Settings(Section):
 class Terms(Settings):
     """The whole terms of one profile: its settings, plans and price lists.
 
-    ``headline`` holds the pricing constants as decimal strings (``{"static": "5"}``), read from the price
-    book in force. ``unit`` is the unit of the first price list; a mode may be paid in another.
+    ``headline`` names the prices shown as pricing constants (``{"static": "static.generate"}``), which
+    ``snapshot.headline`` reads from the price book in force. ``unit`` is the unit of the first price list; a mode may be paid in another.
     """
 
     slug: Slug

@@ -17,6 +17,7 @@ from billing.selectors import cursors, subscriptions
 from billing.selectors.identities import Identity
 from billing.selectors.transactions import find, first_seq
 from billing.selectors.usage import Use
+from catalog import snapshot
 from catalog.pricing.units import CREDIT, decimal_to_text, from_minor, micros_to_text, parse_micros
 from catalog.terms import Terms
 from config.ids import public_id
@@ -101,7 +102,7 @@ def balance_body(row: Row, identity: Identity, terms: Terms) -> Body:
         "credit_limit": micros_to_text(credit_limit) if credit_limit or identity.mode in ON_CREDIT else None,
         "credit_price": price,
         "grants": [_grant(*grant) for grant in orjson.loads(grants)],
-        "pricing": dict(terms.headline),
+        "pricing": dict(snapshot.current().headline(identity.profile, identity.mode)),
         "auto_recharge": auto_recharge_body(None if recharge is None else orjson.loads(recharge), terms),
         "spending_limit": None if limit is None else limit_body(unit, limit, mode, spent, moment),
         "subscription": subscriptions.body(None if subscription is None else orjson.loads(subscription)),

@@ -41,6 +41,16 @@ def test_a_plan_has_its_price_credits_and_keys(opened: Open, plan: str) -> None:
     assert (f"{keys} API keys" if keys else "No API keys") in said
 
 
+def test_the_pricing_constants_are_in_what_the_account_pays(opened: Open) -> None:
+    credits = standing(opened("toon", plan="pro", mode="subscription"))
+    assert credits["unit"] == "credit"
+    assert {"video-5s": "10", "video-10s": "20"}.items() <= credits["pricing"].items()
+    assert "ideogram-v3-turbo" not in credits["pricing"]
+    dollars = standing(opened("toon", mode="metered"))
+    assert dollars["unit"] == "USD"
+    assert dollars["pricing"] == {"ideogram-v3-turbo": "0.054", "nano-banana-pro": "0.121"}
+
+
 def history_of(payer: Payer) -> list[tuple[str, Decimal]]:
     rows = Transaction.objects.filter(account=payer.account)
     return [(row.kind, Decimal(row.amount) / CREDIT) for row in rows]

@@ -95,7 +95,7 @@ def test_a_changed_price_is_shown_old_beside_new_and_becomes_a_version(tmp_path:
     assert (before.info.version, after.info.version) == (1, 2)
     assert estimate(after, "static", "generate", {}).micros == 6_000_000
     assert estimate(snapshot.current().book_by_id(before.id), "static", "generate", {}).micros == 5_000_000
-    assert snapshot.current().terms("ads").headline == {"static": "6", "full": "15"}
+    assert snapshot.current().headline("ads") == {"static": "6", "full": "15"}
 
 
 def test_terms_change_without_a_new_price_book(tmp_path: Path) -> None:
@@ -111,7 +111,7 @@ def test_a_later_effective_date_is_kept_until_then(tmp_path: Path) -> None:
     later = now() + timedelta(days=365)
     load(changed(tmp_path, "ads", "price = 5,", "price = 6,"), "--effective", later.isoformat())
     state = snapshot.current()
-    assert state.terms("ads").headline["static"] == "5"
+    assert state.headline("ads")["static"] == "5"
     assert estimate(state.book("ads", now()), "static", "generate", {}).micros == 5_000_000
     assert estimate(state.book("ads", later), "static", "generate", {}).micros == 6_000_000
 
@@ -128,7 +128,7 @@ def test_nothing_is_published_into_the_past(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="version 1 is in force from"):
         load(path, "--effective", "2020-01-01T00:00Z")
     assert PriceBook.objects.count() == 1
-    assert snapshot.current().terms("ads").headline["static"] == "5"
+    assert snapshot.current().headline("ads")["static"] == "5"
 
 
 def test_a_bad_file_loads_nothing(tmp_path: Path) -> None:

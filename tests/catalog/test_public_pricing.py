@@ -142,7 +142,7 @@ def test_a_pipeline_is_not_shown_while_what_it_uses_is_switched_off() -> None:
 
 def test_a_headline_of_what_is_switched_off_is_no_constant() -> None:
     AIModel.objects.filter(profile="ads", slug="full").update(active=False)
-    assert snapshot.refresh().terms("ads").headline == {"static": "5"}
+    assert snapshot.refresh().headline("ads") == {"static": "5"}
 
 
 def test_the_version_stays_until_something_changes() -> None:
