@@ -7,7 +7,7 @@ asked again one request at a time, so that one bad request never fails its neigh
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final, Generic, TypeVar
 
 from psycopg import AsyncConnection, OperationalError
@@ -66,11 +66,18 @@ class Group(Generic[Request, Answer]):
 
     async def ask(self, request: Request) -> Answer:
         """The answer to one request. Raises what its own call raised (psycopg.Error)."""
+        return await self._queued(request)
+
+    async def ask_all(self, requests: Iterable[Request]) -> list[Answer]:
+        """The answers to requests that wait together, though one call may not answer them all."""
+        return await asyncio.gather(*[self._queued(request) for request in requests])
+
+    def _queued(self, request: Request) -> "asyncio.Future[Answer]":
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, answer))
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._drain())
-        return await answer
+        return answer
 
     async def _drain(self) -> None:
         while self._waiting:

@@ -66,8 +66,11 @@ class Lane:
         self._place: LedgerCall[PlaceRequest] = LedgerCall(self._placing, holds.PLACE_SQL)
         self._batch: LedgerCall[PlaceRequest] = LedgerCall(self._batching, holds.PLACE_SQL)
         self._finish: LedgerCall[FinishRequest] = LedgerCall(self._finishing, holds.FINISH_SQL)
-        self._standing = self._rows_by_id(reads.STANDING_SQL)
-        self._stored_facts = self._rows_by_id(_FACTS_SQL)
+        self._standing = self._rows_of(reads.STANDING_SQL)
+        self._stored_facts = self._rows_of(_FACTS_SQL)
+        self._found_by = {
+            sql: self._rows_of(sql) for sql in (identities.BY_KEYS_SQL, identities.BY_ACCOUNTS_SQL)
+        }
         self._facts: dict[uuid.UUID, Facts] = {}
         self._background: set[asyncio.Task[Any]] = set()
         self._used: set[uuid.UUID] = set()
@@ -143,17 +146,18 @@ class Lane:
     async def _identities(self, handles: Iterable[Handle]) -> dict[Handle, Identity]:
         found, missing = identities.remembered(handles)
         for sql, unknown in missing:
-            found.update(identities.remember(await self._reading.rows(sql, [unknown])))
+            rows = await self._found_by[sql].ask_all(unknown)
+            found.update(identities.remember(row for row in rows if row is not None))
         # Which keys were used is written down every few seconds, never on a request's way.
         self._used.update(identity.key_id for identity in found.values() if identity.key_id is not None)
         return found
 
-    def _rows_by_id(self, sql: str) -> "Group[uuid.UUID, tuple[Any, ...] | None]":
-        """Reads rows by their ids, the first column, many at once."""
+    def _rows_of(self, sql: str) -> "Group[Handle, tuple[Any, ...] | None]":
+        """Reads the rows whose first column is what is asked for, for all who wait at once."""
 
-        async def read(ids: Sequence[uuid.UUID]) -> list[tuple[Any, ...] | None]:
-            found = {row[0]: row for row in await self._reading.rows(sql, [list(ids)])}
-            return [found.get(each) for each in ids]
+        async def read(handles: Sequence[Handle]) -> list[tuple[Any, ...] | None]:
+            found = {row[0]: row for row in await self._reading.rows(sql, [list(handles)])}
+            return [found.get(handle) for handle in handles]
 
         return Group(read)
 
