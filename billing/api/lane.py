@@ -12,7 +12,8 @@ import gc
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
+from itertools import cycle
 from typing import Any, Final, TypeVar, cast
 
 import orjson
@@ -62,10 +63,14 @@ class Lane:
     def __init__(self, django: App, dsn: str) -> None:
         self._django = django
         self._dsn = dsn
-        self._reading, self._placing, self._batching, self._finishing = (Link(dsn) for _ in range(4))
-        self._place: LedgerCall[PlaceRequest] = LedgerCall(self._placing, holds.PLACE_SQL)
-        self._batch: LedgerCall[PlaceRequest] = LedgerCall(self._batching, holds.PLACE_SQL)
-        self._finish: LedgerCall[FinishRequest] = LedgerCall(self._finishing, holds.FINISH_SQL)
+        self._links = [Link(dsn) for _ in range(5)]
+        self._reading, placing, finishing, *batching = self._links
+        self._place: LedgerCall[PlaceRequest] = LedgerCall(placing, holds.PLACE_SQL)
+        self._finish: LedgerCall[FinishRequest] = LedgerCall(finishing, holds.FINISH_SQL)
+        # Two in turn: while one batch is being written to the disk the next is decided.
+        self._batches: Iterator[LedgerCall[PlaceRequest]] = cycle(
+            [LedgerCall(link, holds.PLACE_SQL) for link in batching]
+        )
         self._standing = self._rows_of(reads.STANDING_SQL)
         self._stored_facts = self._rows_of(_FACTS_SQL)
         self._found_by = {
@@ -194,7 +199,7 @@ class Lane:
         items = batch.items_of(entries, await self._identities(batch.handles_of(entries)), call.bearer)
         prepared = await _priced(batches.prepare, items)
         requests = batches.requests_of(prepared)
-        outcomes = await self._batch.ask_all(requests)
+        outcomes = await next(self._batches).ask_all(requests)
         for request, outcome in zip(requests, outcomes, strict=True):
             if outcome["code"] == "authorized":
                 self._keep(request, outcome["unit"])
@@ -260,7 +265,7 @@ class Lane:
         """End what runs beside the requests and give the database connections back."""
         for task in self._background:
             task.cancel()
-        for link in (self._reading, self._placing, self._batching, self._finishing):
+        for link in self._links:
             await link.close()
 
     async def _listen(self) -> None:
