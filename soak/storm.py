@@ -195,12 +195,11 @@ def _move_credits(
     account = chance.choice(accounts)
     if still is one_moment and chance.random() < 0.5:
         events.append(_sweep(account))
-    with still(account) as stood:
+    with still(account):
         try:
             taken = making.take(account, chance.randint(1, 6))
-        except NotEnough:
-            looked = [Event((stood, account, 0), "look", account, 0, {})] if stood else []
-            return events + looked, 3
+        except NotEnough:  # what it found lapsed went back with it: nothing was posted
+            return events, 3
     events.append(Event((taken.created_at, account, 0), "take", account, -taken.amount, {"id": taken.pk}))
     return events, 3
 
