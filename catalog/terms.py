@@ -251,7 +251,8 @@ class Terms(Settings):
     """The whole terms of one profile: its settings, plans and price lists.
 
     ``headline`` names the prices shown as pricing constants (``{"static": "static.generate"}``), which
-    ``snapshot.headline`` reads from the price book in force. ``unit`` is the unit of the first price list; a mode may be paid in another.
+    ``snapshot.headline`` reads from the price book in force. ``unit`` is the unit of the first price list; a
+    mode may be paid in another.
     """
 
     slug: Slug
