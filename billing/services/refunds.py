@@ -43,10 +43,15 @@ class Refundable:
     request: RefundRequest | None
 
     @property
+    def asked(self) -> RefundRequest | None:
+        """The request that is not decided or not paid out yet."""
+        is_open = self.request is not None and self.request.status in (Status.ASKED, Status.SENT)
+        return self.request if is_open else None
+
+    @property
     def may_ask(self) -> bool:
         """Whether something is left to ask for, in time, and nothing is asked for yet."""
-        is_open = self.request is not None and self.request.status in (Status.ASKED, Status.SENT)
-        return self.cash_minor > 0 and not is_open and clock.now() < self.until
+        return self.cash_minor > 0 and self.asked is None and clock.now() < self.until
 
 
 def refundable(payment: Payment) -> Refundable | None:
@@ -71,12 +76,8 @@ def ask(payment_id: uuid.UUID, *, by: User | None, because: str = "") -> RefundR
     with transaction.atomic():
         payment = payments.lock(payment_id)
         found = refundable(payment)
-        if (
-            found is not None
-            and found.request is not None
-            and found.request.status in (Status.ASKED, Status.SENT)
-        ):
-            return found.request
+        if found is not None and found.asked is not None:
+            return found.asked
         if found is None or not found.may_ask:
             raise InvalidState("Nothing of this purchase can be refunded any more.")
         row = RefundRequest.objects.create(
