@@ -27,6 +27,7 @@ MODEL: Final = "flux-2-pro"
 TUNING: Final = {
     "shared_buffers": "2GB",
     "max_wal_size": "16GB",
+    "min_wal_size": "4GB",
     "synchronous_commit": "on",
     "checkpoint_timeout": "30min",
 }
@@ -96,6 +97,8 @@ def _filled(cluster: Cluster, folder: Path, past: int) -> Place:
                 )
         connection.execute("SELECT bench_past(%s)", [past])
         connection.execute("VACUUM ANALYZE")
+        # A database that has been at work writes its log into old files; making new ones would stop everybody now and then.
+        connection.execute("CHECKPOINT")
     filled.keys.write_text("\n".join(keys))
     return filled
 
