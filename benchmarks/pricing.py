@@ -9,6 +9,7 @@ import timeit
 
 from catalog import loader
 from catalog.pricing.engine import PriceBook, effective, estimate
+from catalog.pricing.types import Quote
 
 Case = tuple[str, str, str, str, str, dict[str, object], float]
 CASES: list[Case] = [
@@ -31,9 +32,11 @@ def main() -> int:
         if profile not in books:
             books[profile] = loader.read(loader.find(profile)).books()
         book = books[profile][price_list]
-        took = _best(lambda b=book, m=model, o=operation, p=parameters: estimate(b, m, o, p))
+        took = _best(lambda b=book, m=model, o=operation, p=parameters: _anew(b, m, o, p))
         missed += took > target
         print(f"{name:<28}{took:>7.1f} µs{target:>7.0f} µs")
+    took = _best(lambda: estimate(books["toon"]["metered"], "seedream-4-5", "generate", {"count": 2}))
+    print(f"{'the same request again':<28}{took:>7.1f} µs")
     report: dict[str, object] = {
         "phases": [{"id": "motion-video", "status": "failed"}, {"id": "html-assembly", "tokens": 9000}]
     }
@@ -41,6 +44,11 @@ def main() -> int:
     missed += took > 100
     print(f"{'pipeline, delivered':<28}{took:>7.1f} µs{100:>7} µs")
     return 1 if missed else 0
+
+
+def _anew(book: PriceBook, model: str, operation: str, parameters: dict[str, object]) -> Quote:
+    book.item(model, operation).quoted.clear()
+    return estimate(book, model, operation, parameters)
 
 
 def _best(call: object) -> float:

@@ -10,7 +10,7 @@ from uuid import UUID
 from catalog.pricing.errors import InvalidBook, NotOffered, UnknownModel, UnknownOperation
 from catalog.pricing.parameters import Parameters, Test, Values, compile_test
 from catalog.pricing.rates import CompiledRate
-from catalog.pricing.types import MAX_PRICE, OPEN, BalanceTier, Gate, Item, Phase, PlanTier, Rate
+from catalog.pricing.types import MAX_PRICE, OPEN, BalanceTier, Gate, Item, Phase, PlanTier, Quote, Rate
 from catalog.pricing.units import decimal_to_micros, decimal_to_text
 
 Key = tuple[str, str]
@@ -45,7 +45,18 @@ class CompiledPhase:
 class CompiledItem:
     """One model x operation, ready to be priced."""
 
-    __slots__ = ("_always", "_gates", "_tests", "minimum", "parameters", "phases", "rate", "spec", "tier")
+    __slots__ = (
+        "_always",
+        "_gates",
+        "_tests",
+        "minimum",
+        "parameters",
+        "phases",
+        "quoted",
+        "rate",
+        "spec",
+        "tier",
+    )
 
     def __init__(self, spec: Item, plans: Mapping[str, PlanTier], tiers: tuple[BalanceTier, ...]) -> None:
         self.spec = spec
@@ -54,6 +65,8 @@ class CompiledItem:
         self.phases = tuple(CompiledPhase(phase, plans) for phase in spec.phases)
         self.tier = plans.get(spec.requires)
         self.minimum = decimal_to_micros(spec.minimum)
+        self.quoted: dict[str, Quote] = {}
+        """Estimates without offers, by ``request_key``: the same few requests are priced over and over."""
         self._gates: dict[tuple[str, int], Gate] = {}
         mine = sorted(
             (tier for tier in tiers if not tier.tiers or spec.tier in tier.tiers),

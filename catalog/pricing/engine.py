@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from catalog.pricing import pipelines
 from catalog.pricing.book import CompiledItem, PriceBook, build_book
-from catalog.pricing.parameters import Values
+from catalog.pricing.parameters import Values, request_key
 from catalog.pricing.rates import Priced, higher
 from catalog.pricing.rounding import EXACT, to_micros
 from catalog.pricing.types import Discount, Line, PlanTier, Quote
@@ -17,6 +17,8 @@ from catalog.pricing.units import micros_to_decimal
 
 __all__ = ["PriceBook", "build_book", "effective", "estimate"]
 
+MOST_QUOTED = 1000
+"""How many different requests an item remembers the estimate of."""
 _ONE = Decimal(1)
 _Sum = tuple[int, int, int, tuple[Line, ...]]
 """Micros as quoted, at least and at most, and the lines they add up from."""
@@ -35,12 +37,24 @@ def estimate(
     Raises UnknownModel, UnknownOperation or NotOffered where nothing prices it, InvalidParameter where a
     parameter is unknown, of the wrong type or out of bounds.
     """
-    item = book.item(model, operation)
-    mine, item = _offers(book, item, discounts)
+    mine, item = _offers(book, book.item(model, operation), discounts)
+    key = None if mine else request_key(parameters)
+    if key is None:
+        return _estimated(book, item, parameters, mine)
+    if (quote := item.quoted.get(key)) is None:
+        if len(item.quoted) >= MOST_QUOTED:
+            item.quoted.clear()
+        quote = item.quoted[key] = _estimated(book, item, parameters, mine)
+    return quote
+
+
+def _estimated(
+    book: PriceBook, item: CompiledItem, parameters: Mapping[str, object], discounts: tuple[Discount, ...]
+) -> Quote:
     values = item.parameters.of_request(parameters)
     parts = pipelines.estimated(item, values) if item.phases else (item.rate.price(values),)
     asked = item.parameters.asked(parameters, values)
-    return _quote(book, item, values, asked, parts, mine, exact=False)
+    return _quote(book, item, values, asked, parts, discounts, exact=False)
 
 
 def effective(

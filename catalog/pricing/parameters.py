@@ -15,6 +15,8 @@ Check = Callable[[object], Scalar]
 Values = dict[str, Scalar]
 Test = Callable[[Values], bool]
 
+_PLAIN = frozenset({str, int, bool, Decimal})
+_LONGEST_KEY = 200
 # A number as long as this is an attack, not a size; it is refused before it is compared.
 _LONGEST_NUMBER = 24
 
@@ -106,6 +108,19 @@ def _exact(value: object) -> int | Decimal | None:
     if len(digits) > _LONGEST_NUMBER or not isinstance(exponent, int) or not -12 <= exponent <= 12:
         return None
     return value
+
+
+def request_key(given: Mapping[str, object]) -> str | None:
+    """The same text for the same request, as it was written: true is not 1, and 1.0 is not 1.
+
+    None where something is not plain or too long to be asked for often.
+    """
+    if not given:
+        return ""
+    if not _PLAIN.issuperset(map(type, given.values())):
+        return None
+    key = repr(given)
+    return key if len(key) <= _LONGEST_KEY else None
 
 
 class Parameters:

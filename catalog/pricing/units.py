@@ -22,11 +22,10 @@ ZERO_DECIMAL = frozenset(
 
 def micros_to_text(micros: int) -> str:
     """A plain decimal string without trailing zeros: 12_500_000 -> "12.5"."""
-    whole, fraction = divmod(abs(micros), MICRO)
-    sign = "-" if micros < 0 else ""
-    if not fraction:
-        return f"{sign}{whole}"
-    return f"{sign}{whole}.{fraction:06d}".rstrip("0")
+    if micros < 0:
+        return f"-{micros_to_text(-micros)}"
+    whole, fraction = divmod(micros, MICRO)
+    return f"{whole}.{fraction:06d}".rstrip("0") if fraction else str(whole)
 
 
 def parse_micros(text: str) -> int:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog.pricing.book import BookInfo
-from catalog.pricing.engine import PriceBook, build_book, effective, estimate
+from catalog.pricing.engine import MOST_QUOTED, PriceBook, build_book, effective, estimate
 from catalog.pricing.errors import (
     InvalidBook,
     InvalidParameter,
@@ -307,6 +307,28 @@ def test_whole_numbers_may_be_written_with_a_point() -> None:
 def test_a_json_fraction_counts_exactly_as_written() -> None:
     priced = book(item(Rate(price=Decimal(1), per="second")))
     assert estimate(priced, "m", "generate", {"seconds": 0.1}).micros == 100_000
+
+
+def test_a_request_that_was_priced_before_lets_no_look_alike_pass() -> None:
+    priced = book(item(Rate(price=Decimal(2), per="image"), parameters=(COUNT, SECONDS, AUDIO)))
+    first = estimate(priced, "m", "generate", {"count": 1, "audio": True})
+    assert estimate(priced, "m", "generate", {"count": 1, "audio": True}) is first
+    assert estimate(priced, "m", "generate", {"audio": True, "count": 2}).micros == 2 * first.micros
+    for count, audio in ((True, True), (1, 1), ("1", True)):
+        with pytest.raises(InvalidParameter):
+            estimate(priced, "m", "generate", {"count": count, "audio": audio})
+    assert (
+        str(estimate(priced, "m", "generate", {"seconds": Decimal("1.50")}).parameters["seconds"]) == "1.50"
+    )
+    assert str(estimate(priced, "m", "generate", {"seconds": Decimal("1.5")}).parameters["seconds"]) == "1.5"
+
+
+def test_what_is_remembered_of_prices_stays_small() -> None:
+    priced = book(item(Rate(price=Decimal(2), per="second"), parameters=(SECONDS,)))
+    for number in range(MOST_QUOTED + 10):
+        seconds = Decimal(number) / 100
+        assert estimate(priced, "m", "generate", {"seconds": seconds}).micros == number * 20_000
+    assert len(priced.item("m", "generate").quoted) == 10
 
 
 def test_unknown_names_suggest_near_ones() -> None:
