@@ -44,7 +44,7 @@ class Link:
             return self._connection
 
     async def rows(self, sql: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
-        """What a query finds that only reads; asked again on a new connection where the old one had broken."""
+        """What a query finds that may be asked twice; asked again on a new connection where the old one had broken."""
         try:
             cursor = await (await self.get()).execute(sql, parameters)
         except OperationalError:

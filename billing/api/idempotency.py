@@ -1,32 +1,56 @@
 """``Idempotency-Key``: the same request sent twice has one effect and one answer.
 
 Authorize, settle and void keep their records inside the ledger's call. Everything else goes
-through ``run_once``, which uses the same table: the record is committed before the work starts, so a second
-request finds the first one running.
+through ``run_once``, or in the lane the same steps with other hands, which use the same table: the record is committed
+before the work starts, so a second request finds the first one running.
 """
 
 import hashlib
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+import orjson
 from django.db import connection, transaction
-from django.db.models import QuerySet
 from django.utils.timezone import now
 
 from billing.api.problems import headers, problem
 from billing.errors import InvalidRequest, Refusal
-from billing.ledger.models import IdempotencyRecord
 from billing.services.refusals import first_still_running, key_of_another_request
 
 ABANDONED: Final = timedelta(seconds=60)
 _FORM: Final = re.compile(r"[\x20-\x7e]{1,255}")
 # Not answers to the request but to its moment: they are not kept, the same key may be sent again.
 _PASSING: Final = frozenset({401, 429, 500, 503})
+_CLAIM_SQL: Final = (
+    "INSERT INTO ledger_idempotencyrecord (owner, key, request_hash, created_at)"
+    " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING RETURNING key"
+)
+_FIRST_SQL: Final = (
+    "SELECT request_hash, result::text, created_at"
+    " FROM ledger_idempotencyrecord WHERE owner = %s AND key = %s"
+)
+_TAKE_OVER_SQL: Final = (
+    "UPDATE ledger_idempotencyrecord SET created_at = %s"
+    " WHERE owner = %s AND key = %s AND created_at = %s AND result IS NULL RETURNING key"
+)
+_KEEP_SQL: Final = (
+    "UPDATE ledger_idempotencyrecord SET result = %s::jsonb"
+    " WHERE owner = %s AND key = %s AND created_at = %s AND result IS NULL RETURNING key"
+)
+_LET_GO_SQL: Final = (
+    "DELETE FROM ledger_idempotencyrecord"
+    " WHERE owner = %s AND key = %s AND created_at = %s AND result IS NULL RETURNING key"
+)
+
+Statement = tuple[str, list[Any]]
+Found = TypeVar("Found")
+Steps = Generator[Statement, list[tuple[Any, ...]], Found]
+"""Statements to run one after the other, each told what the one before found. Who runs them may wait or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,50 +93,74 @@ def run_once(
     """
     if key is None:
         return _answered(operation)
-    started = now()
-    if not _claimed(owner, key, digest, started):
-        first = IdempotencyRecord.objects.filter(owner=owner, key=key).first()
-        if first is None:
-            raise first_still_running()
-        if first.request_hash != digest:
-            raise key_of_another_request()
-        if first.result is not None:
-            return Answer(first.result["status"], first.result["body"], replayed=True)
-        if first.created_at > started - ABANDONED or not _taken_over(first, started):
-            raise first_still_running()
-    mine = IdempotencyRecord.objects.filter(owner=owner, key=key, created_at=started, result__isnull=True)
+    claim = Claim(owner, key, digest, now())
+    if (first := _run(claim.taking())) is not None:
+        return first
     try:
         with transaction.atomic() if atomic else nullcontext():
-            return _recorded(mine, operation)
+            answer = _answered(operation)
+            _run(claim.keeping(answer))
+            return answer
     except BaseException:
-        mine.delete()
+        _run(claim.letting_go())
         raise
 
 
-def _claimed(owner: uuid.UUID, key: str, digest: str, started: datetime) -> bool:
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One request with an Idempotency-Key, being answered since ``started``."""
+
+    owner: uuid.UUID
+    key: str
+    digest: str
+    started: datetime
+
+    def taking(self) -> Steps[Answer | None]:
+        """The first answer to this key; None where this request is to give it.
+
+        Raises IdempotencyConflict, IdempotencyInProgress.
+        """
+        if (yield _CLAIM_SQL, [self.owner, self.key, self.digest, self.started]):
+            return None
+        rows = yield _FIRST_SQL, [self.owner, self.key]
+        if not rows:
+            raise first_still_running()
+        digest, result, since = rows[0]
+        if digest != self.digest:
+            raise key_of_another_request()
+        if result is not None:
+            kept = orjson.loads(result)
+            return Answer(kept["status"], kept["body"], replayed=True)
+        if since > self.started - ABANDONED or not (
+            yield _TAKE_OVER_SQL, [self.started, self.owner, self.key, since]
+        ):
+            raise first_still_running()
+        return None
+
+    def keeping(self, answer: Answer) -> Steps[None]:
+        """Record the answer, unless it was of the moment. Raises IdempotencyInProgress."""
+        if answer.status in _PASSING:
+            yield from self.letting_go()
+            return
+        result = orjson.dumps({"status": answer.status, "body": answer.body}).decode()
+        if not (yield _KEEP_SQL, [result, self.owner, self.key, self.started]):
+            raise first_still_running()  # it took so long that the same request was started again elsewhere
+
+    def letting_go(self) -> Steps[None]:
+        """The same key may be sent again."""
+        yield _LET_GO_SQL, [self.owner, self.key, self.started]
+
+
+def _run(steps: Steps[Found]) -> Found:
     with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO ledger_idempotencyrecord (owner, key, request_hash, created_at)"
-            " VALUES (%s, %s, %s, %s) ON CONFLICT DO NOTHING",
-            [owner, key, digest, started],
-        )
-        return bool(cursor.rowcount == 1)
-
-
-def _taken_over(first: IdempotencyRecord, started: datetime) -> bool:
-    mine = IdempotencyRecord.objects.filter(
-        owner=first.owner, key=first.key, created_at=first.created_at, result__isnull=True
-    )
-    return mine.update(created_at=started) == 1
-
-
-def _recorded(mine: QuerySet[IdempotencyRecord], operation: Callable[[], Answer]) -> Answer:
-    answer = _answered(operation)
-    if answer.status in _PASSING:
-        mine.delete()
-    elif not mine.update(result={"status": answer.status, "body": answer.body}):
-        raise first_still_running()  # it took so long that the same request was started again elsewhere
-    return answer
+        try:
+            statement = next(steps)
+            while True:
+                cursor.execute(*statement)
+                statement = steps.send(cursor.fetchall())
+        except StopIteration as done:
+            found: Found = done.value
+            return found
 
 
 def _answered(operation: Callable[[], Answer]) -> Answer:

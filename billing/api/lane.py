@@ -20,6 +20,7 @@ import orjson
 import psycopg
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
+from django.utils.timezone import now
 
 from accounts.keys import USE_NOTED_EVERY, digest, record_use
 from billing.api import batch, body, calls, idempotency, problems, work
@@ -34,7 +35,7 @@ from billing.selectors import api as reads
 from billing.selectors import hold_margins, identities, offers
 from billing.selectors.identities import Handle, Identity
 from billing.services import auto_recharge, batches, charges, limit_notices
-from billing.services.charges import Caller, Facts
+from billing.services.charges import Body, Caller, Facts
 from billing.services.refusals import unknown_key
 from billing.throttle import check
 from catalog import snapshot
@@ -48,6 +49,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[str, str]
 Answer = tuple[int, dict[str, Any], Headers]
 Request = TypeVar("Request")
+Found = TypeVar("Found")
 
 KEPT_FACTS: Final = 5_000
 POLL_SECONDS: Final = 5
@@ -63,8 +65,8 @@ class Lane:
     def __init__(self, django: App, dsn: str) -> None:
         self._django = django
         self._dsn = dsn
-        self._links = [Link(dsn) for _ in range(5)]
-        self._reading, placing, finishing, *batching = self._links
+        self._links = [Link(dsn) for _ in range(6)]
+        self._reading, self._recording, placing, finishing, *batching = self._links
         self._place: LedgerCall[PlaceRequest] = LedgerCall(placing, holds.PLACE_SQL)
         self._finish: LedgerCall[FinishRequest] = LedgerCall(finishing, holds.FINISH_SQL)
         # Two in turn: while one batch is being written to the disk the next is decided.
@@ -109,8 +111,7 @@ class Lane:
         if path == "/v1/charges":
             return self._authorize
         if path == "/v1/charges/batch":
-            # The answer to a whole batch is kept for its key by Django's view.
-            return None if _header(scope, b"idempotency-key") else self._authorize_batch
+            return self._authorize_batch
         _, _, collection, *rest = path.split("/")
         if collection == "charges" and len(rest) == 2:
             return {"settle": self._settle, "void": self._void}.get(rest[1])
@@ -195,8 +196,39 @@ class Lane:
     async def _authorize_batch(self, call: "_Call") -> Answer:
         bodies = validated(BatchBody, body.parse(call.raw, body.LARGEST_BATCH)).charges
         call.limits = check(call.bearer.kind, call.bearer.key_id, len(bodies) - 1).headers()
+        return await self._once(call, lambda: self._decide_batch(call, bodies))
+
+    async def _once(self, call: "_Call", operation: Callable[[], Awaitable[Body]]) -> Answer:
+        """As ``idempotency.run_once``, for what keeps its answer outside the ledger's call."""
+        owner, key = call.bearer.key_id, call.caller.idem
+        if owner is None or key is None:
+            return 200, await operation(), {}
+        claim = idempotency.Claim(owner, key, call.caller.hash or "", now())
+        if (first := await self._steps(claim.taking())) is not None:
+            return first.status, first.body, _replay({"replayed": True})
+        try:
+            found = await operation()
+            await self._steps(claim.keeping(idempotency.Answer(200, found)))
+        except BaseException:
+            await self._steps(claim.letting_go())
+            raise
+        return 200, found, {}
+
+    async def _steps(self, steps: idempotency.Steps[Found]) -> Found:
+        """Run the statements of an Idempotency-Key's record without making anybody wait."""
+        try:
+            statement = next(steps)
+            while True:
+                statement = steps.send(await self._recording.rows(*statement))
+        except StopIteration as done:
+            found: Found = done.value
+            return found
+
+    async def _decide_batch(self, call: "_Call", bodies: Sequence[object]) -> Body:
         entries = batch.entries_of(bodies)
-        items = batch.items_of(entries, await self._identities(batch.handles_of(entries)), call.bearer)
+        found = await self._identities(batch.handles_of(entries))
+        key = call.caller.idem
+        items = batch.items_of(entries, found, call.bearer, key, call.caller.hash or "")
         prepared = await _priced(batches.prepare, items)
         requests = batches.requests_of(prepared)
         outcomes = await next(self._batches).ask_all(requests)
@@ -209,7 +241,7 @@ class Lane:
             results = batches.answer(items, prepared, outcomes)
         if any(outcome.get("low") or limit_notices.concerns(outcome) for outcome in outcomes):
             self._run(asyncio.to_thread(_in_thread, batches.nudge, requests, outcomes))
-        return 200, batch.answer_of(results), {}
+        return batch.answer_of(results)
 
     async def _settle(self, call: "_Call") -> Answer:
         result = work.result_of(validated(SettleBody, body.parse(call.raw)))

@@ -3,16 +3,19 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import timedelta
 from typing import Any, cast
 
 import httpx
 import pytest
+from django.utils.timezone import now
 
 from accounts.keys import create_service_key, revoke
 from accounts.models import ApiKey
+from billing.api import idempotency
 from billing.api.lane import App, Lane
 from billing.ledger import balances
-from billing.ledger.models import Charge, Transaction
+from billing.ledger.models import Charge, IdempotencyRecord, Transaction
 from billing.selectors import identities
 from catalog import snapshot
 from config.asgi import _dsn
@@ -174,7 +177,50 @@ def test_a_batch_with_a_key_is_answered_once(ann: Payer, studio: Api) -> None:
     first, again = (post(studio, "/v1/charges/batch", raw, "one-batch") for _ in range(2))
     assert again.json() == first.json()
     assert again.headers["Idempotent-Replayed"] == "true"
+    by_the_view = studio.post("/v1/charges/batch", raw, idem="one-batch")
+    assert (by_the_view.body, by_the_view.headers["Idempotent-Replayed"]) == (first.json(), "true")
     assert balances.of(ann.account.pk).balance == 45 * CREDIT
+
+
+def test_a_batch_with_a_key_sent_many_times_at_once_is_decided_once(ann: Payer, studio: Api) -> None:
+    raw = json.dumps({"charges": [work(ann), work(ann)]}).encode()
+
+    async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
+        key = {"Idempotency-Key": "one-batch"}
+        return await asyncio.gather(
+            *[client.post("/v1/charges/batch", content=raw, headers=key) for _ in range(20)]
+        )
+
+    replies = in_lane(studio, session)
+    waited = [reply.json()["code"] for reply in replies if reply.status_code != 200]
+    assert set(waited) <= {"idempotency_in_progress"}
+    assert len({json.dumps(reply.json()) for reply in replies if reply.status_code == 200}) == 1
+    assert Charge.objects.count() == 2
+
+
+def test_the_key_of_another_batch_is_a_conflict_word_for_word_as_by_the_view(ann: Payer, studio: Api) -> None:
+    post(studio, "/v1/charges/batch", json.dumps({"charges": [work(ann)]}).encode(), "one-batch")
+    other = json.dumps({"charges": [work(ann), work(ann)]}).encode()
+    lane, view = (
+        post(studio, "/v1/charges/batch", other, "one-batch"),
+        studio.post("/v1/charges/batch", other, idem="one-batch"),
+    )
+    assert (lane.status_code, lane.json()) == (view.status, view.body)
+    assert (view.status, view.code) == (409, "idempotency_conflict")
+    assert Charge.objects.count() == 1
+
+
+def test_a_batch_whose_process_died_is_finished_by_the_same_request(ann: Payer, studio: Api) -> None:
+    raw = json.dumps({"charges": [work(ann), work(ann)]}).encode()
+    first = post(studio, "/v1/charges/batch", raw, "one-batch")
+    # As if the process had died between its effect and the record of the answer, a while ago.
+    IdempotencyRecord.objects.filter(key="one-batch").update(
+        result=None, created_at=now() - idempotency.ABANDONED - timedelta(seconds=1)
+    )
+    again = post(studio, "/v1/charges/batch", raw, "one-batch")
+    assert [entry["id"] for entry in again.json()["data"]] == [entry["id"] for entry in first.json()["data"]]
+    assert Charge.objects.count() == 2
+    assert IdempotencyRecord.objects.get(key="one-batch").result is not None
 
 
 @pytest.mark.parametrize("key", ["", "bps_short", "bpk_", "Bearer"])
