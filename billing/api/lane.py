@@ -34,7 +34,8 @@ from billing.selectors import api as reads
 from billing.selectors import hold_margins, identities, offers
 from billing.selectors.identities import Handle, Identity
 from billing.services import auto_recharge, batches, charges, limit_notices
-from billing.services.charges import Caller, Facts
+from billing.services.charges import Caller
+from billing.services.deliveries import Facts, no_such_charge, offers_of
 from billing.services.refusals import unknown_key
 from billing.throttle import check
 from catalog import snapshot
@@ -52,8 +53,8 @@ Request = TypeVar("Request")
 KEPT_FACTS: Final = 5_000
 POLL_SECONDS: Final = 5
 _FACTS_SQL: Final = (
-    "SELECT id, model, operation, parameters::text, price_book_id, amount, unit, estimate_lines -> 0 -> 'offers'"
-    " FROM ledger_charge WHERE id = ANY (%s)"
+    "SELECT id, model, operation, parameters::text, price_book_id, amount, unit, estimate, reports::text,"
+    " estimate_lines -> 0 -> 'offers' FROM ledger_charge WHERE id = ANY (%s)"
 )
 
 
@@ -213,9 +214,15 @@ class Lane:
 
     async def _settle(self, call: "_Call") -> Answer:
         result = work.result_of(validated(SettleBody, body.parse(call.raw)))
-        facts = await self._facts_of(charges.charge_id_of(call.charge_id))
-        request = await _priced(charges.prepare_finish, facts, result, call.caller)
-        outcome = await self._finish.ask(request)
+        charge_id = charges.charge_id_of(call.charge_id)
+        facts = self._facts.pop(charge_id, None) or await self._read_facts(charge_id)
+        for _ in range(charges.PRICED_ANEW):
+            request = await _priced(charges.prepare_finish, facts, result, call.caller)
+            outcome = await self._finish.ask(request)
+            if outcome["code"] != "stale":
+                break
+            # What was remembered here, or just read, is from before a report of phases, maybe taken by another process.
+            facts = await self._read_facts(charge_id)
         calls.about(outcome.get("account"))
         if outcome.get("low"):
             self._run(asyncio.to_thread(_in_thread, auto_recharge.nudge, uuid.UUID(outcome["account"])))
@@ -233,17 +240,17 @@ class Lane:
             del self._facts[next(iter(self._facts))]
         self._facts[request.id] = Facts(
             request.id, request.model, request.operation, request.parameters, request.price_book,
-            request.amount, unit, charges.offers_of(request.lines),
+            request.amount, unit, request.estimate, offers=offers_of(request.lines),
         )  # fmt: skip
 
-    async def _facts_of(self, charge_id: uuid.UUID) -> Facts:
-        if (kept := self._facts.pop(charge_id, None)) is not None:
-            return kept
+    async def _read_facts(self, charge_id: uuid.UUID) -> Facts:
         row = await self._stored_facts.ask(charge_id)
         if row is None:
-            raise charges.no_such_charge()
-        charge_id, model, operation, parameters, *priced = row
-        return Facts(charge_id, model, operation, exact_json.loads(parameters), *priced)
+            raise no_such_charge()
+        charge_id, model, operation, parameters, book, amount, unit, estimate, reports, agreed = row
+        reported = None if reports is None else exact_json.loads(reports)
+        asked = exact_json.loads(parameters)
+        return Facts(charge_id, model, operation, asked, book, amount, unit, estimate, reported, agreed)
 
     def _run(self, work_to_do: "Awaitable[Any]") -> None:
         task = asyncio.ensure_future(work_to_do)
