@@ -11,7 +11,7 @@ from accounts.keys import create_key, create_service_key, revoke
 from accounts.models import ApiKey, BillingAccount
 from billing.ledger import balances, key_limits
 from billing.ledger.holds import FinishRequest, Outcome, finish
-from billing.ledger.models import Charge, Grant, IdempotencyRecord, KeyLimit, Transaction
+from billing.ledger.models import Balance, Charge, Grant, IdempotencyRecord, KeyLimit, Transaction
 from billing.services import charges, reconciliation
 from tests.billing.ledger.conftest import CREDIT, OpenAccount, at, give, hold, settle, standing, void
 
@@ -179,6 +179,14 @@ def test_what_a_report_gives_back_no_longer_counts_against_limits(open_account: 
     row = KeyLimit.objects.get(pk=key)
     assert (row.month_accepted, row.accepted) == (6 * CREDIT, 6 * CREDIT)
     assert sound() == []
+
+
+def test_a_report_moves_no_balance_and_wakes_no_recharge(open_account: OpenAccount) -> None:
+    account = open_account(20)
+    charge = hold(account, 10)
+    Balance.objects.filter(pk=account).update(recharge_below=100 * CREDIT)
+    assert report(charge, HERO, 2, 6)["low"] is False
+    assert settle(charge, 2, known=1)["low"] is True
 
 
 def test_a_report_in_a_new_month_leaves_what_it_has_spent_alone(open_account: OpenAccount) -> None:
