@@ -48,7 +48,9 @@ def main() -> int:
 
 def _watched(portal: LivePortal, seconds: int) -> dict[str, int]:
     """The largest resident memory of each process, in MiB, while requests go on."""
-    account = portal.manage("create_account", "--email", "memory@example.com", "--credits", "1000000", "--json")
+    account = portal.manage(
+        "create_account", "--email", "memory@example.com", "--credits", "1000000", "--json"
+    )
     service = portal.manage("create_service_key", "--name", "memory", "--json")["api_key"]
     model, operation = _something_sold(portal)
     asked = {"customer": {"account": account["account"]}, "model": model, "operation": operation}

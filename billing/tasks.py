@@ -69,7 +69,7 @@ def relay_outbox() -> None:
 
 @shared_task(name="billing.expire_charges", ignore_result=True)
 def expire_charges() -> None:
-    """Give back what is held for requests that nobody has settled in time."""
+    """End the holds that nobody has settled in time: given back, but for what was reported of their phases."""
     charges.expire_all_due()
 
 

@@ -12,7 +12,8 @@ django = get_asgi_application()
 from django.db import connection  # noqa: E402 - Django has to be set up first
 from psycopg.conninfo import make_conninfo  # noqa: E402
 
-from billing.api.lane import App, Lane  # noqa: E402
+from billing.api.lane import Lane  # noqa: E402
+from billing.api.wire import App  # noqa: E402
 
 
 def _dsn() -> str:

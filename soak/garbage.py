@@ -21,7 +21,8 @@ from accounts.keys import create_key, create_service_key
 from accounts.models import BillingAccount, User
 from billing.api import body
 from billing.api.document import document
-from billing.api.lane import App, Lane
+from billing.api.lane import Lane
+from billing.api.wire import App
 from billing.services.accounts import ensure_account
 from config.ids import new_id
 from soak import books, making, nonsense, simulator

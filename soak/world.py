@@ -15,7 +15,7 @@ from config.embedded import template
 from config.embedded.postgres import Cluster
 from soak.crew import Crew
 
-PROFILES = ("ads", "images", "toon")
+PROFILES = ("ads", "images", "toon", "sites")
 Report = Callable[[str], None]
 
 

@@ -249,7 +249,7 @@ class Range(Answer):
 
 
 class Metadata(Answer):
-    """Cost and routing of a piece of work. ``cost`` is known once it is charged."""
+    """Cost and routing of a piece of work. ``cost`` is known once it is charged; before, what is reported of its phases."""
 
     cost_estimate: Amount
     cost: Amount = ""
@@ -281,12 +281,16 @@ class Batch(Answer):
 
 
 class Finished(Answer):
-    """The end of a hold. ``uncollected`` is what the work cost beyond hold and balance."""
+    """The end of a hold. ``uncollected`` is what the work cost beyond hold and balance.
+
+    After a partial settle it goes on: ``authorized``, with ``hold`` still set aside.
+    """
 
     id: ChargeId
-    status: Literal["settled", "voided"]
+    status: Literal["settled", "voided", "authorized"]
     unit: Unit
     metadata: Metadata
+    hold: Amount = ""
     returned: Amount
     uncollected: Amount = ""
     balance: Amount
@@ -313,6 +317,14 @@ class AppliedOffer(Answer):
     price: str | None = None
 
 
+class ReportedPhase(Answer):
+    """What became of a phase, reported while the rest of the work went on."""
+
+    id: str
+    status: Literal["succeeded", "failed", "skipped"]
+    reported_at: Moment
+
+
 class Charge(Answer):
     """The billing record of one piece of work; ``hold`` is what is set aside for it now."""
 
@@ -328,6 +340,7 @@ class Charge(Answer):
     hold: Amount
     refunded: Amount
     uncollected: Amount
+    reported: list[ReportedPhase]
     lines: list[Line]
     offers: list[AppliedOffer]
     reference: str | None

@@ -22,6 +22,7 @@ from billing.selectors import identities
 from billing.services import charges
 from billing.services.batches import authorize_many
 from billing.services.charges import Body, Caller
+from billing.services.deliveries import no_such_charge
 from billing.services.estimates import estimate
 
 router = Router(auth=ServiceAuth(), tags=["Charges"])
@@ -87,7 +88,7 @@ def get_charge(request: HttpRequest, charge_id: str) -> HttpResponse:
     """Everything about one charge: its hold, cost, price lines and routing."""
     found = selectors.charge(charges.charge_id_of(charge_id), caller(request).account_id)
     if found is None:
-        raise charges.no_such_charge()
+        raise no_such_charge()
     return ok(found)
 
 
@@ -101,6 +102,11 @@ def settle(request: HttpRequest, charge_id: str, body: SettleBody) -> HttpRespon
 
     Outputs are priced by the price book of the moment of authorization, `cost` overrides. Settling twice at
     the same cost answers the same.
+
+    With `partial` the work goes on: `outputs.phases` says what became of some of its phases, the charge stays `authorized`,
+    `metadata.cost` is what is reported so far, and what the hold needs no longer returns at once. A phase is reported once;
+    the same again answers the same. The last settle adds what was not reported yet; what nobody reported is not charged.
+    A hold that times out is charged at what was reported.
     """
     answer, replayed = charges.settle(charges.charge_id_of(charge_id), work.result_of(body), _caller(request))
     return ok(answer, replayed=replayed)

@@ -12,22 +12,22 @@ import gc
 import logging
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from itertools import cycle
 from typing import Any, Final, TypeVar, cast
 
-import orjson
 import psycopg
 from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections
 from django.utils.timezone import now
 
 from accounts.keys import USE_NOTED_EVERY, digest, record_use
-from billing.api import batch, body, calls, idempotency, problems, work
+from billing.api import batch, body, calls, idempotency, problems, wire, work
 from billing.api.auth import bearer
 from billing.api.groups import Group, LedgerCall, Link
 from billing.api.schemas import AuthorizeBody, BatchBody, SettleBody, VoidBody, validated
 from billing.api.security import of_kind
+from billing.api.wire import App, Headers, Receive, Scope, Send
 from billing.errors import NotFound, Refusal, ServiceUnavailable, Unauthorized
 from billing.ledger import exact_json, holds
 from billing.ledger.holds import FinishRequest, PlaceRequest
@@ -35,18 +35,14 @@ from billing.selectors import api as reads
 from billing.selectors import hold_margins, identities, offers
 from billing.selectors.identities import Handle, Identity
 from billing.services import auto_recharge, batches, charges, limit_notices
-from billing.services.charges import Body, Caller, Facts
+from billing.services.charges import Body, Caller
+from billing.services.deliveries import Facts, no_such_charge, offers_of
 from billing.services.refusals import unknown_key
 from billing.throttle import check
 from catalog import snapshot
 
 logger = logging.getLogger(__name__)
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
-Headers = dict[str, str]
 Answer = tuple[int, dict[str, Any], Headers]
 Request = TypeVar("Request")
 Found = TypeVar("Found")
@@ -54,8 +50,8 @@ Found = TypeVar("Found")
 KEPT_FACTS: Final = 5_000
 POLL_SECONDS: Final = 5
 _FACTS_SQL: Final = (
-    "SELECT id, model, operation, parameters::text, price_book_id, amount, unit, estimate_lines -> 0 -> 'offers'"
-    " FROM ledger_charge WHERE id = ANY (%s)"
+    "SELECT id, model, operation, parameters::text, price_book_id, amount, unit, estimate, reports::text,"
+    " estimate_lines -> 0 -> 'offers' FROM ledger_charge WHERE id = ANY (%s)"
 )
 
 
@@ -92,10 +88,10 @@ class Lane:
         if handler is None:
             await self._django(scope, receive, send)
             return
-        identifier = calls.request_id(_header(scope, b"x-request-id"))
+        identifier = calls.request_id(wire.header(scope, b"x-request-id"))
         began = calls.begin(identifier, scope["path"])
         status, answer, headers = await self._answer(scope, receive, handler, identifier)
-        await _send(send, status, answer, {"X-Request-Id": identifier, **headers})
+        await wire.send(send, status, answer, {"X-Request-Id": identifier, **headers})
         if scope["method"] == "POST":
             calls.end(began, "POST", status, answer)
 
@@ -144,7 +140,7 @@ class Lane:
             raise
         limits = check(bearing.kind, bearing.key_id).headers()
         of_kind(bearing, ("customer",) if scope["method"] == "GET" else ("service",))
-        raw = await _read(receive)
+        raw = await wire.read(receive)
         key = idempotency.key_of(told.get(b"idempotency-key")) if scope["method"] == "POST" else None
         hashed = idempotency.request_hash("POST", scope["path"], raw) if key is not None else ""
         return _Call(scope["path"], raw, bearing, work.caller_of(bearing, key, hashed), limits)
@@ -245,9 +241,15 @@ class Lane:
 
     async def _settle(self, call: "_Call") -> Answer:
         result = work.result_of(validated(SettleBody, body.parse(call.raw)))
-        facts = await self._facts_of(charges.charge_id_of(call.charge_id))
-        request = await _priced(charges.prepare_finish, facts, result, call.caller)
-        outcome = await self._finish.ask(request)
+        charge_id = charges.charge_id_of(call.charge_id)
+        facts = self._facts.pop(charge_id, None) or await self._read_facts(charge_id)
+        for _ in range(charges.PRICED_ANEW):
+            request = await _priced(charges.prepare_finish, facts, result, call.caller)
+            outcome = await self._finish.ask(request)
+            if outcome["code"] != "stale":
+                break
+            # What was remembered here, or just read, is from before a report of phases, maybe taken by another process.
+            facts = await self._read_facts(charge_id)
         calls.about(outcome.get("account"))
         if outcome.get("low"):
             self._run(asyncio.to_thread(_in_thread, auto_recharge.nudge, uuid.UUID(outcome["account"])))
@@ -265,17 +267,17 @@ class Lane:
             del self._facts[next(iter(self._facts))]
         self._facts[request.id] = Facts(
             request.id, request.model, request.operation, request.parameters, request.price_book,
-            request.amount, unit, charges.offers_of(request.lines),
+            request.amount, unit, request.estimate, offers=offers_of(request.lines),
         )  # fmt: skip
 
-    async def _facts_of(self, charge_id: uuid.UUID) -> Facts:
-        if (kept := self._facts.pop(charge_id, None)) is not None:
-            return kept
+    async def _read_facts(self, charge_id: uuid.UUID) -> Facts:
         row = await self._stored_facts.ask(charge_id)
         if row is None:
-            raise charges.no_such_charge()
-        charge_id, model, operation, parameters, *priced = row
-        return Facts(charge_id, model, operation, exact_json.loads(parameters), *priced)
+            raise no_such_charge()
+        charge_id, model, operation, parameters, book, amount, unit, estimate, reports, agreed = row
+        reported = None if reports is None else exact_json.loads(reports)
+        asked = exact_json.loads(parameters)
+        return Facts(charge_id, model, operation, asked, book, amount, unit, estimate, reported, agreed)
 
     def _run(self, work_to_do: "Awaitable[Any]") -> None:
         task = asyncio.ensure_future(work_to_do)
@@ -352,39 +354,6 @@ def _keep_for_good() -> None:
     """
     gc.collect()
     gc.freeze()
-
-
-def _header(scope: Scope, wanted: bytes) -> str:
-    return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
-
-
-async def _read(receive: Receive) -> bytes:
-    message = await receive()
-    raw: bytes = message.get("body", b"")
-    while message.get("more_body"):
-        message = await receive()
-        raw += message.get("body", b"")
-        if len(raw) > body.LARGEST_BATCH:
-            break
-    return raw
-
-
-async def _send(send: Send, status: int, answer: dict[str, Any], headers: Headers) -> None:
-    content = orjson.dumps(answer)
-    kind = "application/json" if status < 400 else problems.CONTENT_TYPE
-    await send(
-        {
-            "type": "http.response.start",
-            "status": status,
-            "headers": [
-                (b"content-type", kind.encode()),
-                (b"content-length", b"%d" % len(content)),
-                (b"cache-control", b"no-store"),
-                *((name.lower().encode(), value.encode()) for name, value in headers.items()),
-            ],
-        }
-    )
-    await send({"type": "http.response.body", "body": content})
 
 
 def _replay(outcome: holds.Outcome) -> Headers:

@@ -172,10 +172,14 @@ class BatchBody(Body):
 
 
 class SettleBody(Body):
-    """What the work turned out to be: outputs for the price book, or a cost that overrides it."""
+    """What the work turned out to be: outputs for the price book, or a cost that overrides it.
+
+    `partial`: what became of some of its phases (`outputs.phases`), while the rest goes on.
+    """
 
     outputs: Parameters | None = None
     cost: Micros | None = None
+    partial: bool = False
     provider: Provider | None = None
     provider_name: Provider | None = None
     executed_model: Provider | None = None

@@ -7,7 +7,8 @@ from billing.api.schemas import AuthorizeBody, EstimateBody, SettleBody
 from billing.errors import Forbidden, NotFound
 from billing.selectors import identities
 from billing.selectors.identities import Handle, Identity
-from billing.services.charges import ROUTING, Caller, Result
+from billing.services.charges import ROUTING, Caller
+from billing.services.deliveries import Result
 from billing.services.quotes import Wanted
 from billing.services.refusals import unknown_key
 from config.ids import parse_id
@@ -29,7 +30,7 @@ def wanted_of(body: AuthorizeBody | EstimateBody) -> Wanted:
 def result_of(body: SettleBody) -> Result:
     """What the work turned out to be; where both are given the outputs are kept and the cost counts."""
     routing = {name: value for name in ROUTING if (value := getattr(body, name)) is not None}
-    return Result(outputs=body.outputs, cost=body.cost, routing=routing)
+    return Result(outputs=body.outputs, cost=body.cost, routing=routing, partial=body.partial)
 
 
 def caller_of(service: Identity, key: str | None, digest: str) -> Caller:

@@ -63,7 +63,11 @@ class PlaceRequest:
 
 @dataclass(slots=True, kw_only=True)
 class FinishRequest:
-    """The end of one hold: ``action`` is settle (at ``cost`` micros), void or expire."""
+    """The end of one hold: ``action`` is settle (at ``cost`` micros), void or expire; or a report of some of its phases.
+
+    ``known`` is how many reports the cost was priced with; after ``report`` so much is held as ``hold`` says, and no more
+    than before. ``phases``: what became of which, by id.
+    """
 
     id: uuid.UUID
     action: str
@@ -72,6 +76,9 @@ class FinishRequest:
     lines: list[dict[str, Any]] | None = None
     routing: dict[str, str] | None = None
     reason: str = ""
+    phases: dict[str, dict[str, Any]] | None = None
+    known: int = 0
+    hold: int | None = None
     service_key: uuid.UUID | None = None
     owner: uuid.UUID | None = None
     idem: str | None = None
@@ -106,7 +113,7 @@ def place(requests: Sequence[PlaceRequest]) -> list[Outcome]:
 
 
 def finish(requests: Sequence[FinishRequest]) -> list[Outcome]:
-    """Settle, void or expire, each for itself; two ends of the same hold in one batch are decided one after the other."""
+    """Settle, report, void or expire, each for itself; two of the same hold in one batch are decided one after the other."""
     return _run(FINISH_SQL, requests)
 
 

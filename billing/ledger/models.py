@@ -242,7 +242,8 @@ class Charge(models.Model):
     ``uncollected`` what the work cost beyond the hold and the account's means (the company bears it),
     ``refunded`` what came back since. ``count_scope`` names what a plan counts by the month; ``estimate`` is what the
     work should cost where the hold is another amount.
-    Estimate and cost lines explain both, by price book ``price_book_id``.
+    Estimate and cost lines explain both, by price book ``price_book_id``. ``reports``: what was reported of its phases
+    before its end (``billing.ledger.reports``); ``amount``, ``outputs`` and cost lines are then as of the last one.
     """
 
     class Status(models.TextChoices):
@@ -275,6 +276,7 @@ class Charge(models.Model):
     routing = models.JSONField(default=dict)
     estimate_lines = models.JSONField(default=list)
     cost_lines = models.JSONField(null=True)
+    reports = models.JSONField(null=True, decoder=exact_json.Decoder)
     price_book_id = models.UUIDField(null=True)
     reference = models.CharField(max_length=255, blank=True)
     reason = models.CharField(max_length=200, blank=True)

@@ -24,8 +24,10 @@ SELECT {by}, count(*), sum(estimate)::bigint, sum(effective)::bigint,
        percentile_disc(0.95) WITHIN GROUP (ORDER BY difference),
        count(*) FILTER (WHERE effective > held)
   FROM (SELECT *, round(least((effective - estimate) * 1000000.0 / estimate, 1e15))::bigint AS difference
-          FROM (SELECT c.*, amount AS held, cost + uncollected AS effective
-                  FROM (SELECT {keep}, status, amount, cost, uncollected, authorized_at, finished_at,
+          FROM (SELECT c.*, cost + uncollected AS effective
+                  FROM (SELECT {keep}, status, cost, uncollected, authorized_at, finished_at,
+                               CASE WHEN reports IS NULL THEN amount
+                                    ELSE ledger_held_at(amount, reports, '-infinity') END AS held,
                                coalesce(estimate, amount) AS estimate FROM {source}) c) c
          WHERE status IN ('settled', 'refunded') AND estimate > 0 AND finished_at > authorized_at) c
  GROUP BY {by}

@@ -9,7 +9,7 @@ import orjson
 from django.db import connection
 from django.db.models import Q
 
-from billing.ledger import balances
+from billing.ledger import balances, reports
 from billing.ledger.errors import NoSuchAccount
 from billing.ledger.models import Charge, Kind, Transaction
 from billing.models import AutoRecharge
@@ -276,7 +276,7 @@ def charge(charge_id: uuid.UUID, account_id: uuid.UUID | None) -> Body | None:
 def charge_body(row: Charge) -> Body:
     """Everything about a charge that its account may see."""
     is_open = row.status == Charge.Status.AUTHORIZED
-    cost = {} if row.cost is None else {"cost": micros_to_text(row.cost)}
+    cost = reports.earned(row.reports) if is_open else row.cost
     return {
         "id": row.public_id,
         "status": row.status,
@@ -288,12 +288,16 @@ def charge_body(row: Charge) -> Body:
         "parameters": row.parameters,
         "metadata": {
             "cost_estimate": micros_to_text(row.amount if row.estimate is None else row.estimate),
-            **cost,
+            **({} if cost is None else {"cost": micros_to_text(cost)}),
             **{name: row.routing.get(name) for name in ROUTING},
         },
         "hold": micros_to_text(row.amount if is_open else 0),
         "refunded": micros_to_text(row.refunded),
         "uncollected": micros_to_text(row.uncollected),
+        "reported": [
+            {"id": phase.id, "status": phase.status, "reported_at": instant(phase.at)}
+            for phase in reports.phases(row.reports)
+        ],
         "lines": _charged_lines(row),
         "offers": row.estimate_lines[0].get("offers", []) if row.estimate_lines else [],
         "reference": row.reference or None,
@@ -305,7 +309,7 @@ def charge_body(row: Charge) -> Body:
 
 
 def _charged_lines(row: Charge) -> list[dict[str, str]]:
-    """The lines that add up to what the work cost, or to its estimate while that is all there is.
+    """The lines that add up to what the work cost, or what is reported of it, or to its estimate while that is all there is.
 
     Where the generation service named a cost of its own, that is the one line.
     """

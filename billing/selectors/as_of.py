@@ -27,9 +27,9 @@ SELECT first_id, last_id FROM billing_chargeblock
 
 # Each span is looked up for itself (OFFSET 0 keeps it so), for the planner cannot know how short they are.
 HELD_SQL: Final = """
-SELECT coalesce(sum(c.amount), 0)::bigint, count(c.amount)
+SELECT coalesce(sum(ledger_held_at(c.amount, c.reports, %(moment)s)), 0)::bigint, count(c.amount)
   FROM unnest(%(firsts)s::uuid[], %(lasts)s::uuid[]) AS span (first, last)
- CROSS JOIN LATERAL (SELECT amount, authorized_at, finished_at FROM ledger_charge
+ CROSS JOIN LATERAL (SELECT amount, reports, authorized_at, finished_at FROM ledger_charge
                       WHERE account_id = %(account)s AND id BETWEEN span.first AND span.last OFFSET 0) c
  WHERE c.authorized_at <= %(moment)s AND coalesce(c.finished_at > %(moment)s, true)
 """

@@ -8,12 +8,13 @@ from typing import Any
 from django.db.models import Q
 
 from accounts.models import ApiKey
+from billing.ledger import reports
 from billing.ledger.models import Charge, Grant, GrantUse, Kind, Transaction
 from billing.models import Invoice, Payment
 from billing.selectors import story_links
 from billing.selectors.story_links import Link, Prices, Undone
 from billing.selectors.transactions import one
-from catalog.pricing.units import parse_micros
+from catalog.pricing.units import micros_to_text, parse_micros
 from config.ids import public_id
 
 SOURCES: dict[str, str] = {
@@ -126,10 +127,12 @@ def _charge_steps(row: Transaction, charge: Charge) -> list[Step]:
     at_once = charge.finished_at == charge.authorized_at
     steps = []
     if not at_once:
+        hold = reports.first_hold(charge.amount, charge.reports)
         why = "Set aside for the estimate"
-        if charge.estimate is not None:
+        if charge.estimate is not None and charge.estimate != hold:
             why += " and what work like it lately cost above that"
-        steps.append(Step("Held", charge.authorized_at, charge.amount, why, is_hold=True))
+        steps.append(Step("Held", charge.authorized_at, hold, why, is_hold=True))
+        steps += [_report(one_of) for one_of in charge.reports or ()]
     for one_of in related:
         if one_of.kind == Kind.USAGE:
             steps.append(_settled(one_of, charge, at_once, one_of.pk == row.pk))
@@ -146,6 +149,14 @@ def _charge_steps(row: Transaction, charge: Charge) -> list[Step]:
     return steps
 
 
+def _report(report: reports.Report) -> Step:
+    """Phases that were reported while the rest went on, and what was held after."""
+    phases = reports.phases([report])
+    said = ", ".join(phase.words for phase in phases)
+    note = f"{said[:1].upper()}{said[1:]}. What is reported comes to {micros_to_text(report['cost'])}; so much stayed held"
+    return Step("Reported", phases[0].at, report["held"] - report["returned"], note, is_hold=True)
+
+
 def _settled(usage: Transaction, charge: Charge, at_once: bool, current: bool) -> Step:
     if at_once:
         return Step("Charged on acceptance", usage.created_at, usage.amount, current=current)
@@ -156,6 +167,8 @@ def _settled(usage: Transaction, charge: Charge, at_once: bool, current: bool) -
 def _remarks(charge: Charge) -> list[str]:
     """How the settlement differs from what was held."""
     cost = (charge.cost or 0) + charge.uncollected
+    if charge.reports and charge.reason:
+        return ["Its time was over: what had been reported by then was charged"]
     remarks = ["The actual cost"]
     if cost > charge.amount:
         remarks.append("It was more than was held; the difference came from what else was available")
@@ -218,11 +231,16 @@ def _facts(row: Transaction) -> list[tuple[str, str]]:
         ("Reference", row.reference),
         ("API key", f"{key.name} ({key.prefix}…{key.last4})" if key else ""),
         ("Asked for", _named(charge.parameters) if charge else ""),
-        ("Delivered", _named(charge.outputs or {}) if charge else ""),
+        ("Delivered", _named(_but_phases(charge.outputs or {})) if charge else ""),
         ("Provider", routing.get("provider_name") or routing.get("provider") or ""),
         ("Ran as", routing.get("executed_model") or ""),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _but_phases(outputs: dict[str, Any]) -> dict[str, Any]:
+    """Phases are lines of the price."""
+    return {name: value for name, value in outputs.items() if name != "phases"}
 
 
 def _named(values: dict[str, Any]) -> str:

@@ -6,30 +6,30 @@ shared by many requests; the functions here run them one after the other.
 """
 
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 from django.db import transaction
 
-from billing.errors import ConfirmationRequired, InvalidState, NotFound, NotOffered
+from billing.errors import ConfirmationRequired, InvalidState
 from billing.ledger import clock, holds, refunds
 from billing.ledger.errors import OtherUnit
 from billing.ledger.holds import FinishRequest, Outcome, PlaceRequest
 from billing.ledger.models import Charge
-from billing.selectors import offers
 from billing.selectors.identities import Identity
-from billing.services import auto_recharge, limit_notices, quotes
+from billing.services import auto_recharge, deliveries, limit_notices, quotes
+from billing.services.deliveries import Facts, Result, no_such_charge
 from billing.services.quotes import Wanted
 from billing.services.refusals import finish_refusal, place_refusal
 from catalog import snapshot
-from catalog.pricing import engine
-from catalog.pricing import errors as pricing
 from catalog.pricing.units import micros_to_text
 from config.ids import parse_id, public_id
 
 ROUTING = ("provider", "provider_name", "executed_model", "upstream_id")
 RECHARGE_TRIES = 3
+PRICED_ANEW: Final = 10
+"""How often a settle is priced in all while others report phases of the same work. Each report names one that was not."""
+TIMED_OUT: Final = "The hold timed out before the work was settled."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,30 +39,6 @@ class Caller:
     service_key: uuid.UUID | None = None
     idem: str | None = None
     hash: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
-    """What the work turned out to be: its outputs, or a cost in micros that overrides them, and where it ran."""
-
-    outputs: dict[str, Any] | None = None
-    cost: int | None = None
-    routing: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What settling needs of a charge: how it was priced when it was authorized."""
-
-    id: uuid.UUID
-    model: str
-    operation: str
-    parameters: Mapping[str, Any]
-    price_book: uuid.UUID | None
-    amount: int
-    unit: str
-    offers: list[dict[str, str]] | None = None
-    """The discounts it was authorized with, as ``offers.kept`` writes them."""
 
 
 Body = dict[str, Any]
@@ -165,43 +141,18 @@ def authorize(customer: Identity, wanted: Wanted, caller: Caller) -> tuple[Body,
     return authorized(outcome, customer), "replayed" in outcome
 
 
-def facts(charge_id: uuid.UUID) -> Facts:
-    """How a charge was priced. Raises NotFound."""
-    row = (
-        Charge.objects.filter(pk=charge_id)
-        .values_list(
-            "id", "model", "operation", "parameters", "price_book_id", "amount", "unit", "estimate_lines"
-        )
-        .first()
-    )
-    if row is None:
-        raise no_such_charge()
-    return Facts(*row[:7], offers_of(row[7]))
-
-
-def offers_of(lines: list[dict[str, Any]]) -> list[dict[str, str]] | None:
-    """The discounts a charge's estimate lines keep."""
-    return lines[0].get(quotes.OFFERS) if lines else None
-
-
 def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishRequest:
-    """Price what was delivered by the price book of the moment of authorization; a given cost overrides.
-
-    With neither outputs nor cost the work is taken as delivered as asked. Raises InvalidRequest, NotOffered.
-    """
-    lines: list[quotes.Line] | None = None
-    if result.cost is not None:
-        cost = result.cost
-    elif charge.price_book is None:
-        cost = charge.amount
-    else:
-        cost, lines = _delivered(charge, charge.price_book, result.outputs or {})
+    """Price what was delivered, or what of it is reported while the rest goes on. Raises InvalidRequest, NotOffered."""
+    delivered = deliveries.price(charge, result)
     return FinishRequest(
         id=charge.id,
-        action="settle",
-        cost=cost,
-        outputs=result.outputs,
-        lines=lines,
+        action="report" if result.partial else "settle",
+        cost=delivered.cost,
+        outputs=delivered.outputs,
+        lines=delivered.lines,
+        phases=delivered.phases,
+        known=len(charge.reports or ()),
+        hold=delivered.hold,
         routing=result.routing,
         service_key=caller.service_key,
         owner=caller.service_key,
@@ -210,52 +161,62 @@ def prepare_finish(charge: Facts, result: Result, caller: Caller) -> FinishReque
     )
 
 
-def _delivered(
-    charge: Facts, price_book: uuid.UUID, outputs: Mapping[str, Any]
-) -> tuple[int, list[quotes.Line]]:
-    """The effective cost by that version and the offers of its authorization, with its lines."""
-    book, discounts = snapshot.current().book_by_id(price_book), offers.of_kept(charge.offers or [])
-    try:
-        priced = engine.effective(
-            book, charge.model, charge.operation, charge.parameters, outputs, discounts=discounts
-        )
-    except pricing.NotOffered as error:
-        raise NotOffered(str(error)) from error
-    except pricing.InvalidParameter as error:
-        raise quotes.invalid_parameter("outputs", error) from error
-    return priced.micros, quotes.lines_of(priced, discounts)
+FINISHED: Final = {
+    "settled": "settled",
+    "already": "settled",
+    "reported": "authorized",
+    "repeated": "authorized",
+}
+"""What the charge is after a settle that the ledger took, by its word for it."""
 
 
 def finished(outcome: Outcome, request: FinishRequest) -> Body:
     """The answer to a settle or void call. Raises the refusal the ledger decided on."""
-    if outcome["code"] not in ("settled", "voided", "already"):
+    status = "voided" if request.action == "void" else FINISHED.get(outcome["code"])
+    if status is None or outcome["code"] not in (*FINISHED, "voided"):
         raise finish_refusal(outcome)
-    voided = request.action == "void"
-    cost, hold = outcome["cost"], outcome["amount"]
-    short = {"uncollected": micros_to_text(outcome["uncollected"])} if outcome["uncollected"] else {}
+    cost = outcome["cost"]
+    if status == "authorized":
+        returned, more = outcome["returned"], {"hold": micros_to_text(outcome["hold"])}
+    else:
+        returned, more = max(0, outcome["amount"] - cost), {}
+    if outcome["uncollected"]:
+        more["uncollected"] = micros_to_text(outcome["uncollected"])
     return {
         "id": _charge_id(outcome),
-        "status": "voided" if voided else "settled",
+        "status": status,
         "unit": outcome["unit"],
         "metadata": {
             "cost": micros_to_text(cost),
             "cost_estimate": micros_to_text(_estimate(outcome)),
             **{name: outcome.get("routing", request.routing or {}).get(name) for name in ROUTING},
         },
-        "returned": micros_to_text(max(0, hold - cost)),
-        **short,
+        "returned": micros_to_text(returned),
+        **more,
         **_standing(outcome),
     }
 
 
 def settle(charge_id: uuid.UUID, result: Result, caller: Caller) -> tuple[Body, bool]:
-    """The hold becomes a charge at the actual cost; the rest returns at once. A repeat at the same cost answers the same."""
-    request = prepare_finish(facts(charge_id), result, caller)
-    outcome = holds.finish([request])[0]
+    """The hold becomes a charge at the actual cost; the rest returns at once. A repeat at the same cost answers the same.
+
+    A partial result is remembered, and what the hold needs no longer returns. Where others report at the same moment
+    the price is made anew, with what they said.
+    """
+    for _ in range(PRICED_ANEW):
+        request = prepare_finish(deliveries.facts(charge_id), result, caller)
+        outcome = holds.finish([request])[0]
+        if outcome["code"] != "stale":
+            break
+    nudge_if_low(outcome)
+    return finished(outcome, request), "replayed" in outcome
+
+
+def nudge_if_low(outcome: Outcome) -> None:
+    """Have auto-recharge look at an account that a settle left low."""
     if outcome.get("low"):
         account_id = uuid.UUID(outcome["account"])
         transaction.on_commit(lambda: auto_recharge.nudge(account_id))
-    return finished(outcome, request), "replayed" in outcome
 
 
 def void_request(charge_id: uuid.UUID, reason: str, caller: Caller) -> FinishRequest:
@@ -323,17 +284,24 @@ def _in_a_unit_left(charge_id: uuid.UUID, micros: int | None, error: OtherUnit) 
 
 
 def expire_due(limit: int = 500) -> int:
-    """Void the holds whose time is over; returns how many. Each hold ends once, whoever else is ending it."""
+    """End the holds whose time is over; returns how many. Each hold ends once, whoever else is ending it.
+
+    What was reported of their work until then is charged; a hold of which nothing was reported is given back whole.
+    """
     due = Charge.objects.filter(status="authorized", expires_at__lte=clock.now()).order_by("expires_at")
     requests = [
-        FinishRequest(id=charge_id, action="expire", reason="The hold timed out before the work was settled.")
+        FinishRequest(id=charge_id, action="expire", reason=TIMED_OUT)
         for charge_id in due.values_list("id", flat=True)[:limit]
     ]
-    return sum(outcome["code"] == "voided" for outcome in holds.finish(requests))
+    ended = [outcome for outcome in holds.finish(requests) if outcome["code"] in ("settled", "voided")]
+    for outcome in ended:
+        if outcome["code"] == "settled":
+            nudge_if_low(outcome)
+    return len(ended)
 
 
 def expire_all_due(batch: int = 500) -> int:
-    """Void every hold whose time is over, some at a time; returns how many."""
+    """End every hold whose time is over, some at a time; returns how many."""
     total = 0
     while (ended := expire_due(batch)) > 0:
         total += ended
@@ -346,10 +314,6 @@ def charge_id_of(text: str) -> uuid.UUID:
     if charge_id is None:
         raise no_such_charge()
     return charge_id
-
-
-def no_such_charge() -> NotFound:
-    return NotFound("There is no such charge.")
 
 
 def _charge_id(outcome: Outcome) -> str:

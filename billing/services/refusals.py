@@ -24,7 +24,14 @@ def place_refusal(outcome: Outcome, customer: Identity) -> errors.Refusal:
 
 def finish_refusal(outcome: Outcome) -> errors.Refusal:
     """Why a settle or void was refused."""
-    if (refusal := _common(outcome)) is None:
+    refusal = _common(outcome)
+    if outcome["code"] == "reported_otherwise":
+        phases = sorted(outcome["phases"])
+        refusal = errors.InvalidState(
+            f"A phase is reported once, and of {', '.join(phases)} something else was reported before.",
+            phases=phases,
+        )
+    elif refusal is None:
         status, cost = outcome["status"], outcome["cost"]
         charged = f" at {micros_to_text(cost)}" if status in ("settled", "refunded") else ""
         refusal = errors.InvalidState(f"This charge is already {status}{charged}.", status_now=status)
@@ -64,6 +71,10 @@ def _common(outcome: Outcome) -> errors.Refusal | None:
         case "unit_changed":
             return errors.ServiceUnavailable(
                 "This account has just changed how it pays. Send the same request again."
+            )
+        case "stale":
+            return errors.ServiceUnavailable(
+                "Others are reporting phases of this work. Send the same request again."
             )
         case "closed":
             return errors.Forbidden("This account is closed.")

@@ -4,7 +4,9 @@ from typing import Final
 
 from django import template
 
-from billing.ledger.models import Kind, Transaction
+from billing.ledger import reports
+from billing.ledger.models import Charge, Kind, Transaction
+from catalog.pricing.units import micros_to_text
 
 register = template.Library()
 
@@ -21,6 +23,16 @@ def kind_tone(row: Transaction) -> str:
     if row.kind in TONES:
         return TONES[row.kind]
     return "ok" if row.amount > 0 else ""
+
+
+@register.filter
+def reported(charge: Charge) -> str:
+    """What was reported of work that goes on, and what it comes to; nothing where nothing was."""
+    earned = reports.earned(charge.reports)
+    if earned is None:
+        return ""
+    phases = ", ".join(phase.words for phase in reports.phases(charge.reports))
+    return f"Reported so far: {phases}; comes to {micros_to_text(earned)}"
 
 
 @register.filter

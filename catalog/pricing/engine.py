@@ -15,7 +15,7 @@ from catalog.pricing.rounding import EXACT, to_micros
 from catalog.pricing.types import Discount, Line, PlanTier, Quote
 from catalog.pricing.units import micros_to_decimal
 
-__all__ = ["PriceBook", "build_book", "effective", "estimate"]
+__all__ = ["PriceBook", "build_book", "effective", "estimate", "told"]
 
 MOST_QUOTED = 1000
 """How many different requests an item remembers the estimate of."""
@@ -65,12 +65,14 @@ def effective(
     outputs: Mapping[str, object],
     *,
     discounts: Iterable[Discount] = (),
+    unfinished: bool = False,
 ) -> Quote:
     """The cost of what was delivered: ``outputs`` where they say something, ``parameters`` where not.
 
     A pipeline's outputs may carry ``phases``, each with its ``id``, an optional ``status`` ("succeeded",
     "failed", "skipped") and what it produced. Then only the phases reported as succeeded are charged; without
-    ``phases`` the work counts as delivered as asked. Raises as estimate.
+    ``phases`` the work counts as delivered as asked. ``unfinished``: what it should come to by its end, the phases that are
+    not reported at their expected cost. Raises as estimate.
     """
     item = book.item(model, operation)
     mine, item = _offers(book, item, discounts)
@@ -78,11 +80,18 @@ def effective(
     if item.phases:
         own = {name: value for name, value in outputs.items() if name != "phases"}
         values = item.parameters.of_outputs(parameters, own)
-        parts = pipelines.delivered(item, values, outputs.get("phases"))
+        parts = pipelines.delivered(item, values, outputs.get("phases"), unfinished=unfinished)
     else:
         values = item.parameters.of_outputs(parameters, outputs)
         parts = (item.rate.price(values),)
     return _quote(book, item, values, values, parts, mine, exact=True)
+
+
+def told(
+    book: PriceBook, model: str, operation: str, outputs: Mapping[str, object]
+) -> dict[str, dict[str, object]]:
+    """What outputs say of which phases, in one form (``pipelines.told``). Raises InvalidParameter, and as estimate."""
+    return pipelines.told(book.item(model, operation), outputs.get("phases"))
 
 
 def _offers(

@@ -1,7 +1,7 @@
 """Pipelines: the sum of their phases, a line for each. Only what is reported done is charged.
 
 Without a report of phases the work counts as delivered as asked. With one, a phase that failed, was skipped or
-is not mentioned costs nothing and is shown as a line of 0.
+is not mentioned costs nothing and is shown as a line of 0. While the work goes on, what is not mentioned is still to come.
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,25 @@ def estimated(item: CompiledItem, values: Values) -> tuple[Priced, ...]:
     return tuple(parts)
 
 
-def delivered(item: CompiledItem, values: Values, reported: object) -> tuple[Priced, ...]:
+def told(item: CompiledItem, reported: object) -> dict[str, dict[str, object]]:
+    """What a report says of which phases, in one form: ``{"<id>": {"status": …, what it produced}}``.
+
+    Raises InvalidParameter where it is malformed or names a phase the item does not have.
+    """
+    if not item.phases:
+        raise InvalidParameter("phases", f"{item.spec.label} has no phases; it is settled as a whole.")
+    return {
+        name: {"status": "succeeded", **{key: value for key, value in report.items() if key != "id"}}
+        for name, report in _reports(item, reported).items()
+    }
+
+
+def delivered(
+    item: CompiledItem, values: Values, reported: object, *, unfinished: bool = False
+) -> tuple[Priced, ...]:
     """Each phase by its report; ``reported`` None: all as asked, without the reserves.
+
+    ``unfinished``: what is not reported is still to come, at its expected cost.
 
     Raises InvalidParameter where the report is malformed or names a phase the pipeline does not have.
     """
@@ -40,6 +57,8 @@ def delivered(item: CompiledItem, values: Values, reported: object) -> tuple[Pri
         report = None if reports is None else reports.get(phase.spec.id)
         if report is not None:
             parts += _reported(phase, values, report)
+        elif unfinished:
+            parts += _expected(phase, values)
         elif not phase.spec.only_reported:
             parts += _expected(phase, values) if reports is None else _nothing(phase, "not reported")
     return tuple(parts)

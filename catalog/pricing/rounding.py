@@ -36,9 +36,9 @@ def whole_units_up(micros: int) -> int:
     return -(-micros // MICRO) * MICRO
 
 
-def share_up(micros: int, millionths: int) -> int:
-    """This share of an amount, up to the next micro: for what is held, never for what is charged."""
-    return -(-micros * millionths // MICRO)
+def share_up(micros: int, part: int, whole: int = MICRO) -> int:
+    """A part of a whole (of a million) of an amount, up to the next micro: for what is held, never for what is charged."""
+    return -(-micros * part // whole)
 
 
 def minor_from_micros(micros: int, exponent: int) -> int:

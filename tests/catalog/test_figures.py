@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 
 from catalog.pricing import gates
-from catalog.pricing.engine import effective, estimate
+from catalog.pricing.engine import effective, estimate, told
 from catalog.pricing.errors import InvalidParameter, NotOffered, UnknownModel
 from catalog.pricing.units import micros_to_text
 from tests.catalog.conftest import book_of, bundled
@@ -228,6 +228,35 @@ def test_a_delivered_site_pays_for_the_phases_reported_done(phases: object, expe
     assert micros_to_text(quote.micros) == expected
     assert quote.low == quote.high == quote.micros
     assert not quote.approximate
+
+
+@pytest.mark.parametrize(
+    ("phases", "expected"),
+    [
+        ([], "600"),
+        ([{"id": "hero-image", "cost": "20"}], "560"),
+        ([{"id": "motion-video", "status": "failed"}], "344"),
+        ([{"id": "further-images", "status": "skipped"}], "324"),
+        ([{"id": "further-images", "cost": "300"}], "624"),
+    ],
+)
+def test_while_a_site_goes_on_what_is_not_reported_is_still_to_come(
+    phases: list[dict[str, str]], expected: str
+) -> None:
+    quote = effective(
+        book_of("sites", "standard"), "site", "generate", {}, {"phases": phases}, unfinished=True
+    )
+    assert micros_to_text(quote.micros) == expected
+
+
+def test_a_report_has_one_form() -> None:
+    book = book_of("sites", "standard")
+    listed = {"phases": [{"id": "hero-image"}, {"id": "motion-video", "status": "failed"}]}
+    short = {"phases": {"hero-image": {}, "motion-video": "failed"}}
+    one_form = {"hero-image": {"status": "succeeded"}, "motion-video": {"status": "failed"}}
+    assert told(book, "site", "generate", listed) == told(book, "site", "generate", short) == one_form
+    with pytest.raises(InvalidParameter, match="has no phases"):
+        told(book, "seedream-4-5", "generate", listed)
 
 
 def test_a_failed_phase_is_shown_and_not_charged() -> None:

@@ -105,6 +105,21 @@ def test_a_hold_is_settled_at_the_actual_cost(euros: Account, service: Portal) -
     assert (row.amount, row.charge) == (Decimal("-0.0371"), held.id)
 
 
+def test_phases_are_reported_while_the_work_goes_on(live_portal: LivePortal, service: Portal) -> None:
+    builder = Account(live_portal, "sites", "100")
+    site = service.authorize(builder.work("site"))
+    told = service.report(site.id, {"hero-image": {"cost": Decimal(41)}, "motion-video": "failed"})
+    assert (told.status, told.metadata.cost, told.returned) == ("authorized", Decimal(41), Decimal(275))
+    running = service.charge(site.id)
+    assert [(phase.id, phase.status) for phase in running.reported] == [
+        ("hero-image", "succeeded"),
+        ("motion-video", "failed"),
+    ]
+    assert running.hold == told.hold == builder.portal.balance().held == Decimal(325)
+    settled = service.settle(site.id, outputs={"phases": {"html-assembly": {"tokens": 9000}}})
+    assert (settled.status, settled.metadata.cost) == ("settled", Decimal(50))
+
+
 def test_outputs_are_priced_by_the_portal(euros: Account, service: Portal) -> None:
     held = service.authorize(euros.work("seedream-4-5", count=4))
     assert held.hold is not None

@@ -134,6 +134,25 @@ def test_settle_void_refund_and_look_up(portal: Portal, stand_in: StandIn) -> No
     assert {charge.id for charge in portal.charges(reference="job-1")} == {one.id, two.id}
 
 
+def test_a_report_names_its_phases_and_goes_on(portal: Portal, stand_in: StandIn, script: Script) -> None:
+    script(
+        200, {"id": "ch_1", "status": "authorized", "hold": "7", "returned": "3", "metadata": {"cost": "2"}}
+    )
+    told = portal.report(
+        "ch_1", {"hero-image": {"cost": Decimal("2.0")}, "motion-video": "failed"}, idempotency_key="k"
+    )
+    assert (told.status, told.hold, told.returned, told.metadata.cost) == (
+        "authorized",
+        Decimal(7),
+        Decimal(3),
+        Decimal(2),
+    )
+    method, path, headers, raw = stand_in.seen[-1]
+    assert (method, path, headers["Idempotency-Key"]) == ("POST", "/v1/charges/ch_1/settle", "k")
+    phases = {"hero-image": {"cost": "2.0"}, "motion-video": "failed"}
+    assert json.loads(raw) == {"partial": True, "outputs": {"phases": phases}}
+
+
 def test_a_dry_run_gives_the_estimate_and_writes_nothing(portal: Portal, stand_in: StandIn) -> None:
     estimate = portal.authorize(WORK, dry_run=True)
     assert (estimate.cost_estimate, estimate.sufficient) == (Decimal("0.04"), True)

@@ -81,6 +81,24 @@ CHECKS: Final = (
          WHERE uncollected > 0 AND cost < amount OR finished_at < authorized_at OR expires_at < authorized_at""",
     ),
     Check(
+        name="reports_kept",
+        promise="Each report of phases gave back what it says; work that timed out is charged at what was reported.",
+        remedy="The reports are the truth: what is held is what the last one left, what timed out costs what it came to.",
+        long=True,
+        # Of what was settled only what timed out has a reason.
+        sql="""
+        SELECT c.id::text FROM ledger_charge c
+          JOIN LATERAL (SELECT bool_and(back >= 0 AND left_held = coalesce(next_held, c.amount)) AS is_whole
+                          FROM (SELECT (report ->> 'returned')::bigint AS back,
+                                       (report ->> 'held')::bigint - (report ->> 'returned')::bigint AS left_held,
+                                       lead((report ->> 'held')::bigint) OVER (ORDER BY place) AS next_held
+                                  FROM jsonb_array_elements(c.reports) WITH ORDINALITY AS each (report, place)) step
+               ) chain ON true
+         WHERE c.reports IS NOT NULL AND (chain.is_whole IS DISTINCT FROM true
+            OR c.status IN ('settled', 'refunded') AND c.reason <> ''
+               AND c.cost + c.uncollected <> (c.reports -> -1 ->> 'cost')::bigint)""",
+    ),
+    Check(
         name="refunds_match",
         promise="What a charge gave back is the sum of its refund transactions.",
         remedy=_RECOUNT,

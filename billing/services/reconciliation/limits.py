@@ -45,7 +45,12 @@ CHECKS: Final = (
               FROM limited l JOIN ledger_charge c ON c.account_id = l.account_id AND c.unit = l.unit
              WHERE c.authorized_at >= date_trunc('month', l.since AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
         ), moved (account_id, month, id, at, amount, most, since, is_accepted) AS (
-            SELECT account_id, month, id, authorized_at, amount, most, since, true FROM charge
+            SELECT account_id, month, id, authorized_at, ledger_held_at(amount, reports, '-infinity'), most, since, true
+              FROM charge
+             UNION ALL
+            SELECT account_id, month, id, (report ->> 'at')::timestamptz, -(report ->> 'returned')::bigint, most, since,
+                   false
+              FROM charge, jsonb_array_elements(reports) AS report
              UNION ALL
             SELECT account_id, month, id, finished_at, cost - amount, most, since, false FROM charge WHERE cost <> amount
              UNION ALL

@@ -10,7 +10,7 @@ CHECKS: Final = (
     Check(
         name="holds_in_time",
         promise="No hold is open more than an hour beyond its time.",
-        remedy=_WORKER + " expire-charges gives such holds back each minute.",
+        remedy=_WORKER + " expire-charges ends such holds each minute.",
         sql="""
         SELECT id::text FROM ledger_charge WHERE status = 'authorized' AND expires_at < ledger_now() - interval '1 hour'""",
     ),

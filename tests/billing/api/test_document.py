@@ -59,7 +59,7 @@ BODIES = {
     "/v1/topups": {"amount", "currency"},
     "/v1/charges": {"customer", "model", "operation", "parameters", "reference", "confirm"},
     "/v1/charges/{charge_id}/settle": {
-        "outputs", "cost", "provider", "provider_name", "executed_model", "upstream_id",
+        "outputs", "cost", "partial", "provider", "provider_name", "executed_model", "upstream_id",
     },
     "/v1/charges/{charge_id}/void": {"reason"},
     "/v1/charges/{charge_id}/refund": {"amount", "reason"},

@@ -8,19 +8,21 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from django.db import connections
 from django.utils.timezone import now
 
 from accounts.keys import create_service_key, revoke
 from accounts.models import ApiKey
 from billing.api import idempotency
-from billing.api.lane import App, Lane
+from billing.api.lane import Lane
+from billing.api.wire import App
 from billing.ledger import balances
 from billing.ledger.models import Charge, IdempotencyRecord, Transaction
 from billing.selectors import identities
 from catalog import snapshot
 from config.asgi import _dsn
 from config.asgi import django as django_application
-from tests.billing.api.conftest import CREDIT, Api, Payer
+from tests.billing.api.conftest import CREDIT, Api, Payer, payer
 from tests.billing.api.working import MODEL_ON_HOLD, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -383,3 +385,60 @@ def test_keys_that_were_used_are_noted_in_passing(ann: Payer, studio: Api) -> No
     assert not ApiKey.objects.exclude(last_used_at=None).exists(), "not on the request's way"
     lane.look_round()
     assert ApiKey.objects.exclude(last_used_at=None).count() == 2
+
+
+def test_phases_are_reported_as_by_the_view(sites: None, studio: Api) -> None:
+    """What the lane remembers of a charge is from before reports that the view, another process maybe, has taken."""
+    lane_s, view_s = (payer(name, "sites", plan="basic") for name in ("Lane", "View"))
+    hero, video = {"id": "hero-image"}, {"id": "motion-video", "status": "failed"}
+    partial = [
+        {"partial": True, "outputs": {"phases": phases}} for phases in ([hero], [video], [{"id": "x"}])
+    ]
+    whole = {"outputs": {"phases": [{"id": "html-assembly"}]}}
+    steps = [*partial, whole, partial[0]]
+
+    def by_view(payer: Payer) -> list[Any]:
+        path = f"/v1/charges/{studio.post('/v1/charges', work(payer, model='site')).body['id']}/settle"
+        return [studio.post(path, body).body for body in steps]
+
+    async def in_turn(client: httpx.AsyncClient) -> list[Any]:
+        placed = await client.post("/v1/charges", json=work(lane_s, model="site"))
+        path = f"/v1/charges/{placed.json()['id']}/settle"
+        answers = [await asyncio.to_thread(elsewhere, path)]
+        return answers + [(await client.post(path, json=body)).json() for body in steps[1:]]
+
+    def elsewhere(path: str) -> Any:
+        try:
+            return studio.post(path, steps[0]).body
+        finally:
+            connections.close_all()
+
+    def known(answers: list[Any]) -> list[Any]:
+        return [{name: value for name, value in answer.items() if name != "id"} for answer in answers]
+
+    assert known(in_lane(studio, in_turn)) == known(by_view(view_s))
+    assert {charge.cost for charge in Charge.objects.all()} == {68 * CREDIT}
+    assert [len(charge.reports or ()) for charge in Charge.objects.all()] == [2, 2]
+
+
+def test_phases_reported_at_once_all_count(sites: None, studio: Api) -> None:
+    sam = payer("Sam", "sites", plan="basic")
+    phases = ["hero-image", "motion-video", "html-assembly", "frame-extraction", "further-images"]
+
+    async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
+        placed = await client.post("/v1/charges", json=work(sam, model="site"))
+        path = f"/v1/charges/{placed.json()['id']}/settle"
+        bodies = [{"partial": True, "outputs": {"phases": [{"id": phase, "cost": "10"}]}} for phase in phases]
+        said = await asyncio.gather(*[client.post(path, json=body) for body in bodies])
+        return [*said, await client.post(path, json={})]
+
+    answers = in_lane(studio, session)
+    assert [answer.status_code for answer in answers] == [200] * 6
+    assert answers[-1].json()["metadata"]["cost"] == "50"
+    assert sorted(answer.json()["metadata"]["cost"] for answer in answers[:5]) == [
+        "10",
+        "20",
+        "30",
+        "40",
+        "50",
+    ]

@@ -22,7 +22,8 @@ from billing.selectors import api, hold_margins, identities
 from billing.selectors.identities import Identity
 from billing.services import charges, estimate_accuracy, estimates
 from billing.services.accounts import open_account
-from billing.services.charges import Caller, Result
+from billing.services.charges import Caller
+from billing.services.deliveries import Result
 from billing.services.quotes import Wanted
 from catalog import snapshot
 from catalog.models import Profile

@@ -1,5 +1,7 @@
 """Each promise about payments, limits and states is found broken when it is, and named."""
 
+import uuid
+
 import pytest
 from django.db import connection
 from django.utils.timezone import now
@@ -8,7 +10,7 @@ from accounts import keys
 from accounts.models import BillingAccount
 from billing.ledger import key_limits, refunds
 from billing.ledger.balances import set_spend_limit
-from billing.ledger.holds import place
+from billing.ledger.holds import FinishRequest, finish, place
 from billing.ledger.refunds import refund_charge
 from billing.models import Payment, Reversal, StatusChange
 from billing.services import accounts, limits, payments, reconciliation, reversals
@@ -194,6 +196,32 @@ def test_what_came_back_meanwhile_made_room_within_the_limit(worked: BillingAcco
     refunds.refund_charge(charge_id=first, micros=None, reason="Broken")
     hold(worked.pk, 15)
     assert broken() == set()
+
+
+def reported(charge: uuid.UUID, stays: int) -> None:
+    phases = {"hero": {"status": "succeeded"}}
+    report = FinishRequest(
+        id=charge, action="report", phases=phases, cost=stays * CREDIT, hold=stays * CREDIT
+    )
+    assert finish([report])[0]["code"] == "reported"
+
+
+def test_what_a_report_gave_back_made_room_within_the_limit(worked: BillingAccount) -> None:
+    first = hold(worked.pk, 15)
+    reported(first, 3)
+    hold(worked.pk, 10)
+    settle(first, 3, known=1)
+    assert broken() == set()
+
+
+def test_what_a_report_gave_back_later_had_made_no_room(worked: BillingAccount) -> None:
+    first = hold(worked.pk, 15)
+    set_spend_limit(worked.pk, None)
+    beyond = hold(worked.pk, 15)
+    set_spend_limit(worked.pk, 30 * CREDIT)
+    reported(first, 1)
+    found = next(item for item in reconciliation.run() if item.name == "limits_kept")
+    assert found.examples == (str(beyond),)
 
 
 def test_a_limit_that_was_lowered_since_is_no_breach(worked: BillingAccount) -> None:

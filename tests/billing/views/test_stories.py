@@ -12,6 +12,7 @@ from accounts.models import BillingAccount
 from billing.ledger import clock, grants, holds
 from billing.ledger.models import Transaction
 from billing.models import Payment, Reversal
+from billing.services import charges
 from catalog.models import PriceBook
 from tests.billing.ledger.conftest import at
 from tests.billing.views.conftest import CREDIT, work
@@ -59,6 +60,46 @@ def test_less_and_more_than_was_held_are_told(account: BillingAccount, browser: 
     assert "What the balance did not cover was not charged and will not be" in broke
     assert "as the service that did the work gave it 500" in broke
     assert "on the house − 469" in broke
+
+
+def reported(account: BillingAccount) -> uuid.UUID:
+    """Work that holds 10, of which two phases were reported: 3 stayed held."""
+    charge = uuid.UUID(work(account, 10, settle_now=False, ttl=60)["id"])
+    for known, (phase, stays, cost) in enumerate((("hero-image", 8, 1), ("motion-video", 3, 1))):
+        phases = {phase: {"status": "failed" if known else "succeeded"}}
+        lines = [{"what": "Hero image", "quantity": "1", "unit_price": "1", "amount": "1"}]
+        request = holds.FinishRequest(
+            id=charge, action="report", cost=cost * CREDIT, hold=stays * CREDIT, phases=phases, known=known,
+            lines=lines, outputs={"phases": phases},
+        )  # fmt: skip
+        assert holds.finish([request])[0]["code"] == "reported"
+    return charge
+
+
+def test_reported_phases_are_steps_of_the_story(account: BillingAccount, browser: Client) -> None:
+    charge = reported(account)
+    holds.finish([holds.FinishRequest(id=charge, action="settle", cost=2 * CREDIT, known=2)])
+    text = told(browser, last(account))
+    held, first, second, end = (text.index(words) for words in (
+        "Held 10", "Reported 8", "Reported 3", "Settled −2",
+    ))  # fmt: skip
+    assert held < first < second < end
+    assert "Set aside for the estimate Reported" in text, "the hold was the estimate"
+    assert "Hero image. What is reported comes to 1; so much stayed held" in text
+    assert "Motion video (failed). What is reported comes to 1" in text
+    assert "It was less than was held" in text
+
+
+def test_work_that_timed_out_says_that_its_reported_phases_were_charged(
+    account: BillingAccount, browser: Client
+) -> None:
+    moment = clock.now()
+    reported(account)
+    at(moment + timedelta(minutes=5))
+    assert charges.expire_due() == 1
+    text = told(browser, last(account))
+    assert "Its time was over: what had been reported by then was charged" in text
+    assert "Hero image 1 × 1 1" in text
 
 
 def test_a_late_settlement_is_told(account: BillingAccount, browser: Client) -> None:

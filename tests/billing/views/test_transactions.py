@@ -149,6 +149,15 @@ def test_running_jobs_are_listed_above_the_history(account: BillingAccount, brow
     assert "job_running" in html
 
 
+def test_a_running_job_says_what_was_reported_of_it(account: BillingAccount, browser: Client) -> None:
+    charge = uuid.UUID(work(account, 9, settle_now=False)["id"])
+    phases = {"hero-image": {"status": "succeeded"}, "motion-video": {"status": "failed"}}
+    report = holds.FinishRequest(id=charge, action="report", cost=2 * CREDIT, hold=4 * CREDIT, phases=phases)
+    assert holds.finish([report])[0]["code"] == "reported"
+    html = get(browser, "/transactions")
+    assert "Reported so far: hero image, motion video (failed); comes to 2" in html
+
+
 def test_a_story_tells_hold_settlement_and_refund(account: BillingAccount, browser: Client) -> None:
     held = work(account, 10, settle_now=False, reference="job_1")
     charge_id = uuid.UUID(held["id"])

@@ -1,6 +1,14 @@
 """Typed client of the billing portal's JSON API. Standard library only; amounts are ``decimal.Decimal``."""
 
-from portal_client.charges import BatchOutcome, Charge, Customer, Delivery, Metadata, NewCharge
+from portal_client.charges import (
+    BatchOutcome,
+    Charge,
+    Customer,
+    Delivery,
+    Metadata,
+    NewCharge,
+    ReportedPhase,
+)
 from portal_client.errors import (
     BadAnswer,
     ConfirmationRequired,
@@ -82,6 +90,7 @@ __all__ = [
     "Range",
     "RateLimited",
     "Remedy",
+    "ReportedPhase",
     "RetryPolicy",
     "ServiceUnavailable",
     "SpendingLimit",

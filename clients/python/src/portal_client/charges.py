@@ -53,7 +53,7 @@ class NewCharge:
 
 @dataclass(frozen=True)
 class Metadata:
-    """Cost and routing of one piece of work; ``cost`` is known once it is settled."""
+    """Cost and routing of one piece of work; ``cost`` is known once it is settled, before it is what was reported."""
 
     cost: Decimal | None
     cost_estimate: Decimal | None
@@ -75,10 +75,28 @@ class Metadata:
 
 
 @dataclass(frozen=True)
+class ReportedPhase:
+    """What became of a phase (``succeeded``, ``failed`` or ``skipped``), reported while the rest went on."""
+
+    id: str
+    status: str
+    reported_at: datetime
+
+    @classmethod
+    def read(cls, source: Json) -> Self:
+        return cls(
+            id=reading.text(source, "id"),
+            status=reading.text(source, "status"),
+            reported_at=reading.moment(source, "reported_at"),
+        )
+
+
+@dataclass(frozen=True)
 class Charge:
     """One charge as the portal tells it: ``authorized → settled | voided``, ``settled → refunded``.
 
-    Fields that an endpoint does not send are None. ``returned`` is what settling or voiding gave back.
+    Fields that an endpoint does not send are None. ``returned`` is what settling, reporting or voiding gave back;
+    ``reported`` are the phases told before the end, where the charge is looked up.
     """
 
     id: str
@@ -91,10 +109,12 @@ class Charge:
     available: Decimal | None
     expires_at: datetime | None
     reference: str | None
+    reported: tuple[ReportedPhase, ...]
     raw: Json = field(repr=False, compare=False)
 
     @classmethod
     def read(cls, source: Json) -> Self:
+        phases = reading.children(source, "reported") if "reported" in source else ()
         return cls(
             id=reading.text(source, "id"),
             status=reading.text(source, "status"),
@@ -106,6 +126,7 @@ class Charge:
             available=reading.optional_amount(source, "available"),
             expires_at=reading.optional_moment(source, "expires_at"),
             reference=reading.optional_text(source, "reference"),
+            reported=tuple(ReportedPhase.read(item) for item in phases),
             raw=source,
         )
 

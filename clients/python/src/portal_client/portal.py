@@ -190,6 +190,21 @@ class Portal:
             body["outputs"] = dict(outputs or {})
         return self._finish(charge_id, "settle", body, idempotency_key)
 
+    def report(
+        self,
+        charge_id: str,
+        phases: Mapping[str, object],
+        *,
+        delivery: Delivery | None = None,
+        idempotency_key: str | None = None,
+    ) -> Charge:
+        """Tell what became of some phases while the rest goes on: ``{"hero-image": {…}, "motion-video": "failed"}``.
+
+        The charge stays ``authorized``; what its ``hold`` needs no longer is ``returned``. ``settle`` tells the rest.
+        """
+        body = {**(delivery or Delivery()).body(), "partial": True, "outputs": {"phases": dict(phases)}}
+        return self._finish(charge_id, "settle", body, idempotency_key)
+
     def void(self, charge_id: str, *, reason: str, idempotency_key: str | None = None) -> Charge:
         """End the hold with nothing charged."""
         return self._finish(charge_id, "void", {"reason": reason}, idempotency_key)
