@@ -4,6 +4,8 @@ They are forked from the nursery, so that one is there in a second; the argument
 """
 
 import multiprocessing.process
+import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,7 +17,7 @@ from django.conf import settings
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 
-from billing import nudges
+from billing import nudges, outbox
 from config import broker
 from config.celery import app
 from config.embedded import parts
@@ -31,6 +33,8 @@ VISIBLE_AGAIN: Final = 2
 PATIENCE: Final = 60.0
 
 _REQUEST: Final = "celery.worker.request.Request"
+DEADLY: Final = "soak.deadly"
+"""A kind of message that kills the worker that sends it."""
 POINTS: Final[dict[str, Point]] = {
     "taken, not begun": (_REQUEST, "on_accepted", "before"),
     "holds ended, task not done": ("billing.ledger.holds", "finish", "after"),
@@ -98,6 +102,7 @@ def _work(
 ) -> None:
     settle_in(database)
     prepare_process()
+    outbox.handles(DEADLY)(lambda payload: os.kill(os.getpid(), signal.SIGKILL))
     simulator.point_at(lane.NOBODY)
     aim(queues)
     if before is not None:

@@ -191,6 +191,28 @@ def forget_spoilt() -> None:
     WebhookInbox.objects.filter(parked_at__isnull=False).delete()
 
 
+def poison(account: uuid.UUID) -> None:
+    """A message that kills whoever sends it, tried until two times before the last, and ordinary ones after it."""
+    kinds = [(workers.DEADLY, outbox.PARK_AFTER - 2), *[("soak", 0)] * 5]
+    for number, (kind, attempts) in enumerate(kinds):
+        payload = {"account": str(account)}
+        OutboxMessage.objects.create(kind=kind, key=f"{number}", payload=payload, attempts=attempts)
+
+
+def test_a_message_that_kills_its_worker_takes_no_others_along_and_is_parked(
+    crew: Crew, database: Database
+) -> None:
+    crew.ask(0, poison, crew.ask(0, making.account))
+    for _ in range(2):
+        crew.ask(0, workers.send, database, "billing.relay_outbox")
+        assert workers.worker(database).ended() == -signal.SIGKILL
+    assert crew.ask(0, undone) == {}, "the others were sent before it came to its turn again"
+    worker = workers.worker(database)
+    until(lambda: crew.ask(0, parked) == (1, 0), "the message is parked")
+    until(lambda: not Queue(database).tasks, "every message acknowledged")
+    worker.kill()
+
+
 def paid(queues: Database, account: uuid.UUID) -> float:
     """A payment of 5 credits is recorded, as by its return page; the seconds that took."""
     workers.aim(queues)
