@@ -1,13 +1,14 @@
 """What must be sent because of what was committed: rows written in that transaction, relayed afterwards.
 
 A message is handed to the handler of its kind at least once, seldom twice (a relay that dies between
-sending and saying so). One that keeps failing waits longer each time and is parked in the end; the others
-flow on.
+sending and saying so). One that keeps failing waits longer each time and is parked in the end, also where
+its relay never comes to say that it failed; the others flow on.
 """
 
 import logging
 from collections.abc import Callable
 from datetime import timedelta
+from itertools import takewhile
 from typing import Any, Final
 
 from django.db import transaction
@@ -28,6 +29,7 @@ FIRST_WAIT: Final = timedelta(seconds=15)
 LONGEST_WAIT: Final = timedelta(hours=1)
 PARK_AFTER: Final = 12
 BATCH: Final = 20
+NEVER_TOLD: Final = "Whoever tried this last ended before it could say what became of it."
 
 _handlers: dict[str, Handler] = {}
 
@@ -62,13 +64,16 @@ def relay(limit: int = 200) -> int:
 
 @transaction.atomic
 def _claim(size: int) -> list[OutboxMessage]:
-    """Take some due messages for this relay; others skip them until the lease is over."""
-    due = (
-        OutboxMessage.objects.select_for_update(skip_locked=True)
-        .filter(sent_at__isnull=True, parked_at__isnull=True, next_attempt_at__lte=now())
-        .order_by("next_attempt_at")[:size]
+    """Take some due messages for this relay; others skip them until the lease is over.
+
+    One that was tried before is taken alone: if whoever tried it died of it, it takes no others along.
+    """
+    due = OutboxMessage.objects.filter(
+        sent_at__isnull=True, parked_at__isnull=True, next_attempt_at__lte=now()
     )
-    messages = list(due)
+    due.filter(attempts__gte=PARK_AFTER).update(parked_at=now(), last_error=NEVER_TOLD)
+    found = list(due.select_for_update(skip_locked=True).order_by("next_attempt_at")[:size])
+    messages = list(takewhile(lambda message: not message.attempts, found)) or found[:1]
     OutboxMessage.objects.filter(pk__in=[message.pk for message in messages]).update(
         next_attempt_at=now() + LEASE, attempts=F("attempts") + 1
     )

@@ -32,7 +32,7 @@ def transport_options(database: dict[str, Any]) -> dict[str, Any]:
         "wait_time_seconds": 0,  # listening takes the place of a query that waits
         "polling_interval": 1,
         "pool_size": 4,
-        "pool_timeout": 5,
+        "pool_timeout": 2,  # seconds that a broker which is away may cost a request
     }
 
 

@@ -40,7 +40,8 @@ LONGEST_LIFE: Final = 0.1  # seconds
 FOREVER: Final = float("inf")
 NOTHING_YET: Final = -1
 
-POINTS: Final[dict[str, tuple[str, str, str]]] = {
+Point = tuple[str, str, str]
+POINTS: Final[dict[str, Point]] = {
     "before the commit": ("django.db.backends.postgresql.base.DatabaseWrapper", "_commit", "before"),
     "after the commit": ("django.db.backends.postgresql.base.DatabaseWrapper", "_commit", "after"),
     "posted, no grant yet": ("billing.ledger.grants", "create_lot", "before"),
@@ -221,7 +222,7 @@ def _live(
     connection.ensure_connection()
     pipe.send(NOTHING_YET)
     if point is not None:
-        arm(point, countdown)
+        arm(POINTS[point], countdown)
     if sweeps:
         sweep()
     for intent in intents:
@@ -230,11 +231,11 @@ def _live(
     os._exit(0)
 
 
-def arm(point: str, countdown: int) -> None:
+def arm(point: Point, countdown: int) -> None:
     """Have this process kill itself at a point, the so-manieth time that it comes by."""
     from importlib import import_module
 
-    path, name, side = POINTS[point]
+    path, name, side = point
     owner: Any
     try:
         owner = import_module(path)

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 FOREVER: Final = datetime.max.replace(tzinfo=UTC)
-LOOKS: Final = ("place", "charge", "settle", "void", "take", "look")
+LOOKS: Final = ("place", "charge", "settle", "void", "take", "dispute", "return_", "look")
 """What posts lapsed credits before it decides."""
 
 
@@ -42,10 +42,27 @@ class Work:
 
 
 @dataclass
+class Purchase:
+    """Credits that were bought: their lot, and by reversal the cash that went back and the credits it took."""
+
+    lot: uuid.UUID
+    credits: int
+    cash: int
+    back: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def due(self, cash: int) -> int:
+        """The credits that so much cash bought: cut from the running total, so that the parts add up to the whole."""
+        before = sum(cash for cash, _ in self.back.values())
+        upto = [self.credits * min(self.cash, paid) // self.cash for paid in (before, before + cash)]
+        return min(upto[1] - upto[0], self.credits - sum(taken for _, taken in self.back.values()))
+
+
+@dataclass
 class Event:
     """One thing done to one account. ``done`` orders them, and begins with its moment; ``answer`` is what the ledger said.
 
-    ``lots`` are the grants it brought: id, priority, expiry, whether bought.
+    ``lots`` are the grants it brought: id, priority, expiry, whether bought. ``charge`` is the charge or the payment
+    that it is about, ``cash`` what was paid or goes back of it.
     """
 
     done: tuple[Any, ...]
@@ -55,6 +72,7 @@ class Event:
     answer: dict[str, Any]
     charge: uuid.UUID | None = None
     lots: list[tuple[Any, ...]] = field(default_factory=list)
+    cash: int = 0
 
     @property
     def moment(self) -> datetime:
@@ -71,6 +89,7 @@ class Account:
         self.held = 0
         self.lots: dict[uuid.UUID, Lot] = {}
         self.works: dict[uuid.UUID, Work] = {}
+        self.purchases: dict[uuid.UUID, Purchase] = {}
         self.history: list[tuple[int, int]] = []
         self.next_expiry = FOREVER
 
@@ -85,7 +104,7 @@ class Account:
         return wrong and f"{event.verb} of {event.amount} at {event.moment}: {wrong}"
 
     def place(self, event: Event) -> str:
-        fits = event.amount <= self.available
+        fits = event.amount <= max(0, self.available)
         if fits:
             assert event.charge is not None
             self.works[event.charge] = Work(event.amount, event.moment)
@@ -94,7 +113,7 @@ class Account:
         return self._compare(event, "authorized" if fits else short)
 
     def charge(self, event: Event) -> str:
-        fits = event.amount <= self.available
+        fits = event.amount <= max(0, self.available)
         if fits:
             assert event.charge is not None
             self.works[event.charge] = work = Work(event.amount, event.moment, cost=event.amount)
@@ -138,6 +157,40 @@ class Account:
         self._note_next_expiry()
         return ""
 
+    def buy(self, event: Event) -> str:
+        assert event.charge is not None
+        self.purchases[event.charge] = Purchase(event.lots[0][0], event.amount, event.cash)
+        return self.give(event)
+
+    def dispute(self, event: Event) -> str:
+        """A lost dispute takes what the money bought, as a debt where it was spent."""
+        purchase = self._purchase(event)
+        return self._take_back(event, purchase, purchase.due(event.cash), None)
+
+    def return_(self, event: Event) -> str:
+        """A refund of a purchase takes of what the money bought what is unspent and not held, and from its own lot alone."""
+        purchase = self._purchase(event)
+        lot = self.lots[purchase.lot]
+        unspent = max(0, min(lot.remaining, self.balance - self.held))
+        return self._take_back(event, purchase, min(purchase.due(event.cash), unspent), lot)
+
+    def restore(self, event: Event) -> str:
+        """The refund did not go through: what it took comes back, and its cash did not go back."""
+        _, taken = self._purchase(event).back.pop(event.answer["reversal"])
+        return self.give(event) or ("" if event.amount == taken else f"it had taken {taken}")
+
+    def _purchase(self, event: Event) -> Purchase:
+        assert event.charge is not None
+        return self.purchases[event.charge]
+
+    def _take_back(self, event: Event, purchase: Purchase, amount: int, lot: Lot | None) -> str:
+        if amount > 0:
+            purchase.back[event.answer["reversal"]] = (event.cash, amount)
+            self._burn(amount, Work(0, event.moment), event.moment, lot)
+            self._note_next_expiry()
+        moved = event.answer["moved"]
+        return "" if moved == amount else f"it took {moved} instead of {amount}"
+
     def refund(self, event: Event) -> str:
         assert event.charge is not None
         work = self.works[event.charge]
@@ -174,10 +227,11 @@ class Account:
         self.balance += amount
         self.history.append((amount, self.balance))
 
-    def _burn(self, amount: int, work: Work, moment: datetime) -> None:
-        """What had lapsed when the work was accepted comes last: only a debt is left for it."""
+    def _burn(self, amount: int, work: Work, moment: datetime, only: Lot | None = None) -> None:
+        """What had lapsed when the work was accepted is not for it, and what the others do not cover is owed."""
         self._move(-amount)
-        for lot in sorted(self.lots.values(), key=lambda lot: self._order(lot, work.since, moment)):
+        mine = [lot for lot in self.lots.values() if lot.expires_at > work.since] if only is None else [only]
+        for lot in sorted(mine, key=lambda lot: self._order(lot, moment)):
             if amount == 0:
                 break
             if used := min(amount, lot.remaining):
@@ -185,10 +239,10 @@ class Account:
                 work.uses[lot.id] = work.uses.get(lot.id, 0) + used
                 amount -= used
 
-    def _order(self, lot: Lot, since: datetime, moment: datetime) -> tuple[Any, ...]:
-        """What had lapsed before the work was accepted comes last; what has lapsed since first, soonest first."""
+    def _order(self, lot: Lot, moment: datetime) -> tuple[Any, ...]:
+        """What has lapsed since first, soonest first."""
         lapsed = lot.expires_at if lot.expires_at <= moment else FOREVER
-        return (lot.expires_at <= since, lapsed, *lot.rank, lot.id)
+        return (lapsed, *lot.rank, lot.id)
 
     def _expire(self, moment: datetime) -> None:
         """Post what has lapsed, soonest first; each credit may be kept by one open hold from before it lapsed."""
@@ -234,11 +288,12 @@ def replay(
     ``lots`` what is left of each grant, ``uses`` what each charge has of which grant, less what it gave back.
     """
     accounts = {account: Account(limit) for account, limit in limits.items()}
-    wrong = [
-        words
-        for event in sorted(events, key=lambda event: event.done)
-        if (words := accounts[event.account].apply(event))
-    ]
+    wrong = []
+    for event in sorted(events, key=lambda event: event.done):
+        # An account that went wrong is left alone: all that follows would be wrong too.
+        if event.account in accounts and (words := accounts[event.account].apply(event)):
+            wrong.append(words)
+            del accounts[event.account]
     for account_id, model in accounts.items():
         if (model.balance, model.held) != end[account_id]:
             wrong.append(f"{account_id}: {end[account_id]} instead of {(model.balance, model.held)}")

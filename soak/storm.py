@@ -4,14 +4,16 @@ import random
 import time
 import uuid
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from django.db import connection, transaction
 from django.db.models import Sum
 
+from billing import outbox
 from billing.ledger import grants, holds, refunds
 from billing.ledger.errors import NotEnough
 from billing.ledger.holds import FinishRequest, PlaceRequest
@@ -20,6 +22,7 @@ from billing.ledger.post import lock
 from soak import books, making
 from soak.crew import Crew, Me, MemberFailed
 from soak.oracle import FOREVER, Event, replay
+from soak.purchases import Bought, Still, buy, each_once, send_back
 from soak.races.race import Guard
 from soak.told import Progress, Told, go_on
 from soak.world import World
@@ -29,7 +32,8 @@ PROCESSES: Final = 4
 BATCH: Final = 100
 SOON: Final = tuple(timedelta(milliseconds=each) for each in (30, 100, 300, 1000))
 LATER: Final = (timedelta(days=30), timedelta(days=60))
-Still = Callable[..., AbstractContextManager[datetime | None]]
+REMEMBERED: Final = 100
+"""The latest purchases, of which money may go back."""
 ROUND: Final = 20_000
 """Operations after which the oracle looks and new accounts are opened."""
 
@@ -50,7 +54,7 @@ def run(
             while done < operations and not breaches:
                 try:
                     wanted = min(ROUND, operations - done)
-                    count, breaches = _round(crew, wanted, f"{seed}:{done}", lapsing=rounds % 2 == 1)
+                    count, breaches = _round(crew, wanted, f"{seed}:{done}", lapsing=rounds % 2 == 0)
                 except MemberFailed as error:
                     count, breaches = 0, [str(error)]
                 done += count
@@ -65,29 +69,28 @@ def _round(crew: Crew, operations: int, seed: str, *, lapsing: bool) -> tuple[in
 
     ``lapsing``: among them credits that lapse within moments; the clock stands still for each call (``one_moment``).
     """
-    limits = crew.ask(0, open_accounts, seed, lapsing)
+    limits = crew.ask(0, open_accounts, seed)
     events: list[Event] = []
     opened: list[tuple[uuid.UUID, uuid.UUID]] = []
+    bought: list[Bought] = []
     done = step = 0
     while done < operations:
-        shares = crew.each(weather, f"{seed}:{step}", list(limits), opened, lapsing)
-        events += [event for share, _, _ in shares for event in share]
-        opened = [charge for _, charges, _ in shares for charge in charges]
-        done += sum(count for _, _, count in shares)
+        shares = crew.each(weather, f"{seed}:{step}", list(limits), opened, bought[-REMEMBERED:], lapsing)
+        events += [event for share in shares for event in share.events]
+        opened = [charge for share in shares for charge in share.opened]
+        bought += [purchase for share in shares for purchase in share.bought]
+        done += sum(share.count for share in shares)
         step += 1
+    crew.ask(0, outbox.relay, operations)
     return done, crew.ask(0, compare, limits, events) + crew.ask(0, books.broken)
 
 
-def open_accounts(seed: str, lapsing: bool) -> dict[uuid.UUID, int]:
-    """Accounts, some of which may go below zero; their credit limits in micros.
-
-    Not where credits lapse: work on credit then takes what a hold keeps of lapsed credits, and the hold goes on credit
-    for it, which adds up to the same.
-    """
+def open_accounts(seed: str) -> dict[uuid.UUID, int]:
+    """Accounts, some of which may go below zero; their credit limits in micros."""
     chance = random.Random(seed)  # noqa: S311
     limits = {}
     for _ in range(ACCOUNTS):
-        limit = 0 if lapsing else chance.choice((0, 0, 0, 40))
+        limit = chance.choice((0, 0, 0, 40))
         limits[making.account(credit_limit=limit)] = limit * making.CREDIT
     return limits
 
@@ -109,30 +112,48 @@ def as_it_runs(*accounts: uuid.UUID) -> Iterator[None]:
     yield
 
 
-def weather(
-    seed: str, accounts: Sequence[uuid.UUID], opened: Sequence[tuple[uuid.UUID, uuid.UUID]], lapsing: bool
-) -> tuple[list[Event], list[tuple[uuid.UUID, uuid.UUID]], int]:
-    """One process's share of a step: holds, ends of the holds all processes placed before, grants, refunds.
+@dataclass
+class Share:
+    """What one process did in a step: how many operations it asked for, what they came to, what is open or bought since."""
 
-    Answers the events, the charges that are open or may be refunded now, and how many operations it asked for.
+    events: list[Event] = field(default_factory=list)
+    count: int = 0
+    opened: list[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=list)
+    bought: list[Bought] = field(default_factory=list)
+
+    def note(self, events: list[Event], count: int) -> None:
+        self.events += events
+        self.count += count
+
+
+def weather(
+    seed: str,
+    accounts: Sequence[uuid.UUID],
+    opened: Sequence[tuple[uuid.UUID, uuid.UUID]],
+    bought: Sequence[Bought],
+    lapsing: bool,
+) -> Share:
+    """One process's share of a step: holds, ends of the holds all processes placed before, grants, purchases, and what is
+    given back of both.
     """
     chance = random.Random(f"{seed}:{Me.number}")  # noqa: S311
     still: Still = one_moment if lapsing else as_it_runs
-    events, count = _move_credits(chance, accounts, still)
-    back, tries = _give_back(chance, opened, still)
+    share = Share()
+    share.note(*_move_credits(chance, accounts, still))
+    event, purchase = buy(chance, chance.choice(accounts), still)
+    share.note([event], 1)
+    share.bought = [purchase]
+    share.note(*send_back(chance, bought, still))
+    share.note(*_give_back(chance, opened, still))
     placed = _place(chance, accounts, still)
-    ended, ends = _end(chance, opened, still)
-    charges = [
-        (event.account, event.charge)
-        for event in placed
-        if event.charge and event.answer["code"] == "authorized"
-    ]
-    charges += [
-        (event.account, event.charge)
-        for event in placed
-        if event.charge and event.answer["code"] == "settled"
-    ][:5]
-    return events + back + placed + ended, charges, count + tries + len(placed) + ends
+    share.note(placed, len(placed))
+    share.note(*_end(chance, opened, still))
+    for code, most in (("authorized", None), ("settled", 5)):
+        found = [
+            (each.account, each.charge) for each in placed if each.charge and each.answer["code"] == code
+        ]
+        share.opened += found[:most]
+    return share
 
 
 def _place(chance: random.Random, accounts: Sequence[uuid.UUID], still: Still) -> list[Event]:
@@ -244,7 +265,7 @@ def compare(limits: dict[uuid.UUID, int], events: list[Event]) -> list[str]:
     for lot in Grant.objects.filter(account_id__in=accounts):
         lots[lot.transaction_id].append(lot)
     for event in events:
-        if event.verb in ("give", "refund"):
+        if event.verb in ("give", "buy", "restore", "refund"):
             brought = lots.get(event.answer["id"], [])
             event.lots = [
                 (lot.pk, lot.priority, lot.expires_at or FOREVER, lot.source == "topup") for lot in brought
@@ -255,7 +276,7 @@ def compare(limits: dict[uuid.UUID, int], events: list[Event]) -> list[str]:
     for account_id, amount, after in lines.values_list("account_id", "amount", "balance_after"):
         histories[account_id].append((amount, after))
     remaining = {lot.pk: lot.remaining for brought in lots.values() for lot in brought}
-    return replay(limits, events, end, histories, remaining, _uses(accounts))[:20]
+    return replay(limits, each_once(events), end, histories, remaining, _uses(accounts))[:20]
 
 
 def _uses(accounts: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[uuid.UUID, int]]:

@@ -42,7 +42,7 @@ class WebhookInboxAdmin(ViewOnly, ModelAdmin):
         done = 0
         for event_id in list(queryset.values_list("pk", flat=True)[:100]):
             WebhookInbox.objects.filter(pk=event_id).update(
-                done_at=None, parked_at=None, next_attempt_at=now()
+                done_at=None, parked_at=None, attempts=0, next_attempt_at=now()
             )
             done += inbox.finish(event_id)
         self.message_user(request, f"{done} carried out.", messages.SUCCESS if done else messages.WARNING)

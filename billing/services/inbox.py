@@ -15,6 +15,7 @@ from django.utils.timezone import now
 
 from billing.gateways.protocol import Missing
 from billing.models import Payment, PaymentMethod, WebhookInbox
+from billing.outbox import NEVER_TOLD
 from billing.services import payment_methods, payments, reversals
 from config.ids import parse_id
 
@@ -140,12 +141,13 @@ def sweep(limit: int = 200) -> int:
 
 @transaction.atomic
 def _claim_one(event_id: str | None) -> WebhookInbox | None:
-    rows = WebhookInbox.objects.select_for_update(skip_locked=True).filter(
+    rows = WebhookInbox.objects.filter(
         done_at__isnull=True, parked_at__isnull=True, next_attempt_at__lte=now()
     )
     if event_id is not None:
         rows = rows.filter(pk=event_id)
-    row = rows.order_by("next_attempt_at").first()
+    rows.filter(attempts__gte=PARK_AFTER).update(parked_at=now(), last_error=NEVER_TOLD)
+    row = rows.select_for_update(skip_locked=True).order_by("next_attempt_at").first()
     if row is not None:
         row.attempts += 1
         row.next_attempt_at = now() + LEASE

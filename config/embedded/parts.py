@@ -15,6 +15,10 @@ from config.embedded.postgres import Cluster
 from config.embedded.supervisor import Service, program
 
 CELERY = ("-m", "celery", "-A", "config.celery")
+WORKER = (
+    *("worker", "--pool", "threads", "--concurrency", "4"),
+    *("--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"),
+)
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,10 @@ def portal(plan: Plan) -> list[Part]:
         "--timeout-keep-alive",
         "75",
     )
-    worker = ("worker", "--pool", "threads", "--concurrency", "4", "--without-gossip", "--without-mingle")
     studio = ("-m", "examples.studio", "--portal", plan.portal, "--port", str(plan.studio_port))
     key = (("STUDIO_SERVICE_KEY", plan.data.kept().get("studio_key", "")),)
     return [
-        Part("worker", (*CELERY, *worker, "--without-heartbeat", "--loglevel", "INFO")),
+        Part("worker", (*CELERY, *WORKER)),
         Part(
             "beat",
             (*CELERY, "beat", "--schedule", str(plan.data.run / "beat"), "--pidfile=", "--loglevel", "INFO"),

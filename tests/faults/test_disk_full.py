@@ -1,7 +1,5 @@
 """A database whose disk is full: 503 and nothing claimed; when there is space again, the same requests go through."""
 
-import asyncio
-import json
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,11 +10,10 @@ from pytest_django import DjangoDbBlocker
 
 from billing.ledger.models import Charge
 from config.ids import parse_id
-from soak import books, garbage, making, nonsense
+from soak import books, garbage, lane, making, nonsense
 from soak import world as worlds
 from soak.crashes import fill
 from soak.crew import Crew
-from soak.nonsense import Shot
 from soak.world import Database, World
 
 pytestmark = pytest.mark.slow
@@ -46,33 +43,18 @@ def cramped(small_disk: Path, django_db_blocker: DjangoDbBlocker) -> Iterator[tu
 
 def prepare(database: Database) -> str:
     """The lane on this database, and an account; its id."""
-    garbage.arm(database, "http://127.0.0.1:1")
+    garbage.arm(database, lane.NOBODY)
     return nonsense.Known.ids[0]
 
 
 def ask(account: str, first: int, count: int) -> list[tuple[int, str]]:
     """Authorize so many times under keys of their own; status and charge of each."""
-    return [_ask(account, number) for number in range(first, first + count)]
-
-
-def _ask(account: str, number: int) -> tuple[int, str]:
-    wanted = {
-        "customer": {"account": account},
-        "model": "static",
-        "operation": "generate",
-        "reference": f"r{number}",
-    }
-    raw = json.dumps(wanted).encode()
-    headers = {
-        "host": "testserver",
-        "authorization": f"Bearer {nonsense.Known.service}",
-        "idempotency-key": f"k{number}",
-    }
-    shot = Shot(
-        "POST", "/v1/charges", raw, tuple((name.encode(), value.encode()) for name, value in headers.items())
-    )
-    status, answer = garbage.Range.loop.run_until_complete(asyncio.wait_for(garbage.ask(shot), 60))
-    return status, str(json.loads(answer).get("id", ""))
+    answers = []
+    for number in range(first, first + count):
+        wanted = {"customer": {"account": account}, "model": "static", "operation": "generate"}
+        status, answer = lane.ask("/v1/charges", {**wanted, "reference": f"r{number}"}, f"k{number}")
+        answers.append((status, str(answer.get("id", ""))))
+    return answers
 
 
 def accepted(account: str) -> int:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from billing.services import reversals
 from soak import storm
 from soak.figures import BY_NAME
 from soak.races.guards import ROW_LOCK
@@ -26,6 +27,49 @@ def test_the_ledger_answers_as_the_oracle(world: World, note: Noted) -> None:
     assert not told.breaches, f"seed {SEED}"
 
 
+LAPSED_PAYS = Guard(
+    "lapsed credits are left to the holds that keep them",
+    sql=(
+        "DO $$ BEGIN EXECUTE replace(pg_get_functiondef('ledger_burn_one'::regproc),"
+        " 'expires_at > coalesce', 'true OR expires_at > coalesce'); END $$",
+    ),
+)
+
+
+def _whole_payment() -> None:
+    reversals.share = lambda reversal: reversal.payment.credits
+
+
+def _half_of_it() -> None:
+    unspent = reversals._unspent
+    reversals._unspent = lambda payment: unspent(payment) // 2
+
+
+def _one_too_few() -> None:
+    again = reversals.give_again
+    reversals.give_again = lambda payment, micros, *, key: again(payment, micros - 1, key=key)
+
+
+WHOLE_PAYMENT = Guard("a part of the money takes its part of the credits", patch=_whole_payment)
+HALF_OF_IT = Guard("a refund takes all that is unspent", patch=_half_of_it)
+ONE_TOO_FEW = Guard("a refund that fails gives back all it took", patch=_one_too_few)
+
+
 @pytest.mark.parametrize("guard", [ROW_LOCK, OTHER_ORDER], ids=["no locks", "another order of grants"])
 def test_the_oracle_sees_what_is_wrong(world: World, guard: Guard) -> None:
     assert storm.run(world, 20_000, SEED, without=guard).breaches
+
+
+@pytest.mark.parametrize(
+    ("guard", "words"),
+    [
+        (LAPSED_PAYS, "the oracle"),
+        (WHOLE_PAYMENT, "it took"),
+        (HALF_OF_IT, "it took"),
+        (ONE_TOO_FEW, "it had taken"),
+    ],
+    ids=lambda value: value.name if isinstance(value, Guard) else "",
+)
+def test_the_oracle_knows_what_goes_back_and_what_has_lapsed(world: World, guard: Guard, words: str) -> None:
+    breaches = storm.run(world, 5_000, SEED, without=guard).breaches
+    assert [breach for breach in breaches if words in breach], breaches

@@ -16,7 +16,7 @@ CREATE TYPE ledger_entry AS (
     key           text,         -- business key, unique over the ledger, or null
     details       jsonb,
     grant_id      uuid,         -- take from this grant only (expiry, refund of a purchase), or null
-    alive_since   timestamptz   -- grants that had lapsed by then are not used; null: now
+    alive_since   timestamptz   -- grants that had lapsed by then are not used, unless one is named; null: now
 );
 
 -- Lock order: balance rows first, ascending id. Who has the lock sees every hold, also those placed without it (comfort.sql).
@@ -63,7 +63,8 @@ CREATE OR REPLACE FUNCTION ledger_lapsed(account uuid, moment timestamptz) RETUR
     SELECT coalesce(sum(gone), 0)::bigint FROM ledger_lapsed_lots(account, moment)
 $$;
 
--- Takes one debit from the account's grants, one after the other; needed where a debit may not use every grant.
+-- Takes one debit from the account's grants, one after the other; needed where a debit may not use every grant. What had lapsed
+-- before its work was accepted is left to the holds that keep it: the account owes what its other grants do not cover.
 CREATE OR REPLACE FUNCTION ledger_burn_one(debit ledger_entry, moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
     need bigint := -debit.amount;
@@ -72,9 +73,10 @@ DECLARE
 BEGIN
     FOR lot IN
         SELECT id, remaining FROM ledger_grant g
-         WHERE account_id = debit.account_id AND NOT is_spent AND (debit.grant_id IS NULL OR id = debit.grant_id)
-         ORDER BY coalesce(expires_at <= coalesce(debit.alive_since, moment), false),
-                  CASE WHEN expires_at <= moment THEN expires_at ELSE 'infinity' END, ledger_burn_rank(g)
+         WHERE account_id = debit.account_id AND NOT is_spent
+           AND CASE WHEN debit.grant_id IS NULL THEN coalesce(expires_at > coalesce(debit.alive_since, moment), true)
+                    ELSE id = debit.grant_id END
+         ORDER BY CASE WHEN expires_at <= moment THEN expires_at ELSE 'infinity' END, ledger_burn_rank(g)
     LOOP
         EXIT WHEN need = 0;
         take := least(need, lot.remaining);

@@ -28,13 +28,16 @@ CHECKS: Final = (
     ),
     Check(
         name="grants_match_balance",
-        promise="What is left of an account's grants is its balance; an account in debt has none left.",
+        promise="What is left of an account's grants is its balance; an account in debt has at most what a hold keeps.",
         remedy=_RECOUNT,
         sql="""
         SELECT b.account_id::text FROM ledger_balance b
-          LEFT JOIN (SELECT account_id, sum(remaining) AS total FROM ledger_grant
-                      WHERE NOT is_spent GROUP BY 1) g USING (account_id)
-         WHERE coalesce(g.total, 0) <> greatest(b.balance, 0)""",
+          LEFT JOIN (SELECT account_id, sum(remaining) AS total,
+                            sum(remaining) FILTER (WHERE expires_at <= ledger_now()) AS lapsed
+                       FROM ledger_grant WHERE NOT is_spent GROUP BY 1) g USING (account_id)
+         WHERE coalesce(g.total, 0) <> greatest(b.balance, 0)
+           AND (g.total > b.balance AND g.total = g.lapsed
+                AND g.lapsed <= b.held + ledger_unfolded(b.account_id)) IS NOT TRUE""",
     ),
     Check(
         name="grants_used_as_noted",
@@ -48,7 +51,7 @@ CHECKS: Final = (
     ),
     Check(
         name="nothing_spent_lapsed",
-        promise="No request accepted at or after a grant's expiry was paid from it, where there is no credit to work on.",
+        promise="No request accepted at or after a grant's expiry was paid from it.",
         remedy="The customer used credits that were gone: decide whether to give them; the code that allowed it is wrong.",
         long=True,
         sql="""
@@ -56,7 +59,6 @@ CHECKS: Final = (
           JOIN ledger_grantuse u ON u.grant_id = g.id AND u.amount > 0
           JOIN ledger_transaction t ON t.id = u.transaction_id AND t.kind = 'usage'
           JOIN ledger_charge c ON c.id = t.charge_id
-          JOIN ledger_balance b ON b.account_id = g.account_id AND b.credit_limit = 0
          WHERE c.authorized_at >= g.expires_at""",
     ),
     Check(

@@ -8,6 +8,7 @@ from billing.ledger import grants
 from billing.ledger.errors import NotEnough
 from billing.ledger.holds import FinishRequest, finish, place
 from billing.ledger.models import Balance, Grant
+from billing.services import reconciliation
 from tests.billing.ledger.conftest import CREDIT, OpenAccount, at, give, hold, settle, standing, void, wanted
 
 
@@ -90,3 +91,54 @@ def test_a_hold_uses_what_it_kept_before_anything_else(open_account: OpenAccount
     assert standing(account) == (50, 50, 0)
     assert settle(other, 50)["uncollected"] == 0
     assert standing(account) == (0, 0, 0)
+
+
+def test_work_on_credit_leaves_to_a_hold_what_it_kept(open_account: OpenAccount) -> None:
+    """What the hold gives back lapses whole, though the account has used credit since; a top-up covers the credit alone."""
+    account, expiry = open_account(credit_limit=40), datetime.now(UTC) + timedelta(days=1)
+    give(account, 10, expires_at=expiry)
+    keeper = hold(account, 10)
+    at(expiry + timedelta(hours=1))
+    settle(hold(account, 5), 5)
+    assert standing(account) == (5, 10, 35)
+    give(account, 100)
+    assert standing(account) == (105, 10, 135)
+    assert books() == set()
+    void(keeper)
+    assert standing(account) == (95, 0, 135)
+    assert books() == set()
+
+
+def test_work_on_credit_and_then_the_kept_credits_add_up(open_account: OpenAccount) -> None:
+    account, expiry = open_account(credit_limit=40), datetime.now(UTC) + timedelta(days=1)
+    give(account, 10, expires_at=expiry)
+    keeper = hold(account, 10)
+    at(expiry + timedelta(hours=1))
+    settle(hold(account, 5), 5)
+    settle(keeper, 10)
+    assert standing(account) == (-5, 0, 35)
+    assert books() == set()
+
+
+def test_a_dispute_leaves_to_a_hold_what_it_kept(open_account: OpenAccount) -> None:
+    """Credits that lapsed pay no debt, though a hold keeps them: when it is void they are gone, and the debt is whole."""
+    account, expiry = open_account(10), datetime.now(UTC) + timedelta(days=1)
+    give(account, 10, expires_at=expiry)
+    keeper = hold(account, 10)
+    at(expiry + timedelta(hours=1))
+    between = hold(account, 10)
+    grants.withdraw(
+        account_id=account, micros=10 * CREDIT, kind="dispute", description="", key="d:1", allow_debt=True
+    )
+    settle(between, 10)
+    assert standing(account) == (0, 10, -10)
+    assert books() == set()
+    void(keeper)
+    assert standing(account) == (-10, 0, -10)
+    assert books() == set()
+
+
+def books() -> set[str]:
+    """The promises about credits that are broken now."""
+    wanted = {"grants_match_balance", "grants_used_as_noted", "nothing_spent_lapsed", "balances_cover_holds"}
+    return {finding.name for finding in reconciliation.run() if finding.breaches} & wanted
