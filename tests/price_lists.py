@@ -1,13 +1,13 @@
 """Bundled price lists for tests, quickly: read and stored by `load_profile` once a run, put back row by row after.
 
-Thousands of tests begin with a profile, and a rollback takes it away again. What is put back is what the command stored,
-only moved on in time; a profile that is there in any form is left to the command.
+Thousands of tests begin with a profile, and a rollback takes it away again. What is put back is what the command stored;
+a profile that is there in any form is left to the command. The same rows have the same version token, so what the
+portal read from them the first time (``catalog.snapshot``) is good for all later tests.
 """
 
 import io
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+import uuid
+from dataclasses import replace
 
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -25,71 +25,72 @@ OF_PROFILE = {
     Price: "book_id IN (SELECT b.id FROM catalog_pricebook b JOIN catalog_pricelist l ON l.id = b.price_list_id"
     " WHERE l.profile_id = %s)",
 }
-TIMES = ("effective_at", "created_at", "published_at")
+EMPTY = uuid.UUID(int=0)
 
+Rows = dict[str, str]
+"""The rows of a profile by table, as JSON."""
 
-@dataclass(frozen=True)
-class Kept:
-    """The rows of a profile by table, as JSON, and when they were stored."""
-
-    rows: dict[str, str]
-    stored_at: datetime
-
-
-_kept: dict[tuple[str, bool, bool], Kept] = {}
+_kept: dict[tuple[str, bool, bool], Rows] = {}
+_reproducible: set[uuid.UUID] = set()
+_read: dict[uuid.UUID, snapshot.Snapshot] = {}
 
 
 def load(*names: str, default: str = "") -> None:
     """Have the bundled profiles ``names`` in the database, and ``default`` as well, which accounts then open with."""
     for name in (*([default] if default else []), *names):
         _load(name, default=name == default)
-    snapshot.expire()
+    _read_once()
 
 
 def _load(name: str, *, default: bool) -> None:
     there = dict(Profile.objects.values_list("slug", "is_default"))
     key = (name, default, any(there.values()))
     if name not in there and not (default and key[2]) and key in _kept:
-        _put_back(_kept[key])
+        _put_back(key)
         return
     call_command("load_profile", name, *(["--default"] if default else []), verbosity=0, stdout=io.StringIO())
     if name not in there:
         _kept[key] = _take_down(name)
 
 
-def _take_down(name: str) -> Kept:
-    rows: dict[str, str] = {}
+def _take_down(name: str) -> Rows:
+    rows: Rows = {}
     with connection.cursor() as cursor:
         for model, where in OF_PROFILE.items():
             table = model._meta.db_table
             cursor.execute(f"SELECT coalesce(json_agg(t), '[]')::text FROM {table} t WHERE {where}", [name])
-            rows[table] = str(_first(cursor))
-        cursor.execute("SELECT clock_timestamp()")
-        return Kept(rows, _first(cursor))
+            rows[table] = str(cursor.fetchone()[0])
+    return rows
 
 
-def _put_back(kept: Kept) -> None:
-    """Past the triggers, which let nobody write a published version; whoever looks for another token finds one."""
-    moved = ", ".join(f"{name} = {name} + (clock_timestamp() - %(then)s)" for name in TIMES)
+def _put_back(key: tuple[str, bool, bool]) -> None:
+    """Past the triggers, which let nobody write a published version; the new token says what is there by now."""
+    token = uuid.uuid5(_token() or EMPTY, repr(key))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
-        for table, rows in kept.rows.items():
+        for table, rows in _kept[key].items():
             cursor.execute(
-                f"INSERT INTO {table} SELECT * FROM json_populate_recordset(null::{table}, %s)",
-                [rows],
+                f"INSERT INTO {table} SELECT * FROM json_populate_recordset(null::{table}, %s)", [rows]
             )
         cursor.execute(
-            f"UPDATE catalog_pricebook SET {moved} WHERE id IN"
-            " (SELECT id FROM json_populate_recordset(null::catalog_pricebook, %(books)s))",
-            {"then": kept.stored_at, "books": kept.rows["catalog_pricebook"]},
-        )
-        cursor.execute(
-            f"INSERT INTO {CatalogVersion._meta.db_table} (id, token) VALUES (1, gen_random_uuid())"
-            " ON CONFLICT (id) DO UPDATE SET token = excluded.token"
+            f"INSERT INTO {CatalogVersion._meta.db_table} (id, token) VALUES (1, %s)"
+            " ON CONFLICT (id) DO UPDATE SET token = excluded.token",
+            [token],
         )
         cursor.execute("SET LOCAL session_replication_role = origin")
+    _reproducible.add(token)
 
 
-def _first(cursor: Any) -> Any:
-    row = cursor.fetchone()
-    return row[0]
+def _read_once() -> None:
+    """What the portal made of the same rows before is what it would make of them again."""
+    token = _token()
+    if token in _read:
+        snapshot._current = replace(_read[token], _books=dict(_read[token]._books))
+    elif token in _reproducible:
+        snapshot._current = None
+        _read[token] = snapshot.refresh()
+    snapshot.expire()
+
+
+def _token() -> uuid.UUID | None:
+    return CatalogVersion.objects.filter(pk=1).values_list("token", flat=True).first()
