@@ -1,6 +1,7 @@
 """The admin of the billing side; Django finds it here."""
 
 from billing.admin import (
+    adjustments,
     books,
     delivery,
     estimates,
@@ -15,6 +16,7 @@ from billing.admin import (
 )
 
 __all__ = [
+    "adjustments",
     "books",
     "delivery",
     "estimates",

@@ -1,5 +1,6 @@
 """What the billing side remembers beside the ledger, one subject per file."""
 
+from billing.models.adjustments import ADJUSTMENT_TRANSITIONS, AdjustmentRequest
 from billing.models.blocks import ChargeBlock, HistoryBlock
 from billing.models.delivery import OutboxMessage, WebhookInbox
 from billing.models.estimates import EstimateAccuracy
@@ -28,10 +29,12 @@ from billing.models.subscriptions import (
 )
 
 __all__ = [
+    "ADJUSTMENT_TRANSITIONS",
     "INVOICE_TRANSITIONS",
     "PAYMENT_TRANSITIONS",
     "REVERSAL_TRANSITIONS",
     "SUBSCRIPTION_TRANSITIONS",
+    "AdjustmentRequest",
     "AutoRecharge",
     "BalanceAlert",
     "ChainCheckpoint",
