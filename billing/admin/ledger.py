@@ -34,7 +34,9 @@ class AdjustmentForm(forms.Form):
         help_text="In the account's unit; negative to take credits.",
     )
     reason = forms.CharField(
-        widget=UnfoldAdminTextareaWidget, max_length=200, help_text="The customer sees it in the history."
+        widget=UnfoldAdminTextareaWidget,
+        max_length=200,
+        help_text="The customer sees it in the history, which is kept for good: name nobody.",
     )
     nonce = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 

@@ -3,6 +3,7 @@
 from billing.models.adjustments import ADJUSTMENT_TRANSITIONS, AdjustmentRequest
 from billing.models.blocks import ChargeBlock, HistoryBlock
 from billing.models.delivery import OutboxMessage, WebhookInbox
+from billing.models.erasure import Erasure
 from billing.models.estimates import EstimateAccuracy
 from billing.models.history import StatusChange
 from billing.models.invoices import INVOICE_TRANSITIONS, ClosedMonth, Invoice, InvoiceCounter, InvoiceLine
@@ -41,6 +42,7 @@ __all__ = [
     "ChargeBlock",
     "ClosedMonth",
     "CreditLimitDecision",
+    "Erasure",
     "EstimateAccuracy",
     "HistoryBlock",
     "Invoice",

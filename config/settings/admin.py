@@ -49,6 +49,7 @@ UNFOLD: dict[str, Any] = {
                     _page("Users", "person", "accounts_user"),
                     _page("API keys", "key", "accounts_apikey"),
                     _page("Invitations", "mail", "accounts_invitation"),
+                    _page("Erasures", "person_off", "billing_erasure"),
                 ],
             },
             {
