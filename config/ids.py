@@ -7,6 +7,7 @@ import os
 import re
 import time
 import uuid
+from datetime import datetime
 
 _HEX = re.compile(r"[0-9a-f]{32}")
 
@@ -17,6 +18,12 @@ def new_id() -> uuid.UUID:
     value[6] = 0x70 | (value[6] & 0x0F)
     value[8] = 0x80 | (value[8] & 0x3F)
     return uuid.UUID(bytes=bytes(value))
+
+
+def first_id(moment: datetime) -> uuid.UUID:
+    """The smallest id that ``new_id`` may make at this moment: later rows are those from it on."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return uuid.UUID(bytes=milliseconds.to_bytes(6, "big") + b"\x70\x00\x80" + bytes(7))
 
 
 def public_id(prefix: str, value: uuid.UUID) -> str:

@@ -22,6 +22,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "account_balance_wallet",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "config.dashboard.show",
     "BORDER_RADIUS": "8px",
     "COLORS": {
         "primary": {
