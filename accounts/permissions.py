@@ -13,10 +13,10 @@ from django_htmx.http import HttpResponseClientRedirect
 from accounts.current import membership_for_page
 from accounts.models import Membership, Role, User
 
-Capability = Literal["view", "pay", "manage_billing", "manage_keys", "manage_team"]
+Capability = Literal["view", "pay", "manage_billing", "manage_keys", "manage_team", "close"]
 
 PERMISSIONS: dict[str, frozenset[Capability]] = {
-    Role.OWNER: frozenset({"view", "pay", "manage_billing", "manage_keys", "manage_team"}),
+    Role.OWNER: frozenset({"view", "pay", "manage_billing", "manage_keys", "manage_team", "close"}),
     Role.BILLING: frozenset({"view", "pay", "manage_billing"}),
     Role.DEVELOPER: frozenset({"view", "manage_keys"}),
     Role.VIEWER: frozenset({"view"}),
@@ -35,6 +35,7 @@ NEEDED_FOR: dict[Capability, str] = {
     "manage_billing": "change billing settings",
     "manage_keys": "manage API keys",
     "manage_team": "manage the team",
+    "close": "close the account",
 }
 
 P = ParamSpec("P")

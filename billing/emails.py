@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
+from accounts.erasure import is_erased
 from accounts.models import BillingAccount, Membership, Role, User
 from billing import outbox
 from billing.models import AutoRecharge, Invoice, Notice, Payment, PriceNotice
@@ -49,6 +50,8 @@ def send(name: str, payload: outbox.Payload) -> None:
     """
     account = BillingAccount.objects.get(pk=uuid.UUID(payload["account"]))
     to = payload.get("to", account.email)
+    if is_erased(to):
+        return
     reader = Reader(_locale(to, account))
     context = _context(account, reader) | {"email": to} | _facts(payload.get("facts", {}), reader)
     if "payment" in payload:

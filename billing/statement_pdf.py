@@ -75,7 +75,12 @@ class _Sheet:
     def summary(self) -> None:
         """Whose it is, what it began and ended with, and where the difference came from."""
         self._text(f"Statement for {self.title}", 20, bold=True, below=2)
-        self._text(f"{self.said['holder']} · {self.said['account']}", 10, quiet=True, below=1)
+        self._text(
+            f"{self.said['holder'] or self.statement.account.name} · {self.said['account']}",
+            10,
+            quiet=True,
+            below=1,
+        )
         unit = "credits" if self.statement.unit == "credit" else self.statement.unit
         self._text(f"In {unit}. The month and all times are UTC.", 10, quiet=True, below=5)
         if not self.statement.is_final:

@@ -4,6 +4,7 @@ from django.urls import path
 
 from billing.views import (
     auto_recharge,
+    closing,
     credits,
     grants,
     invoices,
@@ -66,6 +67,7 @@ urlpatterns = [
     path("statements/<str:month>.pdf", statements.statement_pdf_file, name="statements_pdf"),
     path("balance/changes", statements.balance_changes, name="transactions_changes"),
     path(".well-known/statement-keys.json", statements.statement_keys, name="statement_keys"),
+    path("settings/close", closing.close_account, name="settings_close"),
     path("metrics", metrics, name="metrics"),
     path("theme", set_theme, name="set_theme"),
 ]

@@ -63,6 +63,19 @@ class Refunds(Section):
     approval: Literal["customer", "staff", "automatic"] = "staff"
 
 
+class Adjustments(Section):
+    """What staff may give or take by hand: above ``approve_above``, in either direction, a second one has to approve.
+
+    By unit, because an account's mode may count in another than its profile; 50 of a unit that is not named.
+    """
+
+    approve_above: Mapping[UnitCode, Money] = Field(default_factory=dict)
+
+    def above(self, unit: str) -> int:
+        """The most micros of the unit that one person may adjust alone."""
+        return self.approve_above.get(unit, 50_000_000)
+
+
 class Tax(Section):
     """Whether the payment provider calculates and collects tax, and whether prices include it."""
 
@@ -237,6 +250,7 @@ class Settings(Section):
     auto_recharge: AutoRechargeDefaults | None = None
     validity: Validity | None = None
     refunds: Refunds = Refunds()
+    adjustments: Adjustments = Adjustments()
     tax: Tax = Tax()
     cycle: Cycle = Cycle()
     spending_limit: SpendingLimit | None = None

@@ -7,6 +7,7 @@ import random
 import re
 import time
 import uuid
+from datetime import datetime
 
 _LOW = (1 << 62) - 1
 _HEX = re.compile(r"[0-9a-f]{32}")
@@ -18,6 +19,12 @@ def new_id() -> uuid.UUID:
     chance = random.getrandbits(74)
     milliseconds = time.time_ns() // 1_000_000
     return uuid.UUID(int=milliseconds << 80 | 7 << 76 | chance >> 62 << 64 | 2 << 62 | chance & _LOW)
+
+
+def first_id(moment: datetime) -> uuid.UUID:
+    """The smallest id that ``new_id`` may make at this moment: later rows are those from it on."""
+    milliseconds = int(moment.timestamp() * 1000)
+    return uuid.UUID(bytes=milliseconds.to_bytes(6, "big") + b"\x70\x00\x80" + bytes(7))
 
 
 def public_id(prefix: str, value: uuid.UUID) -> str:

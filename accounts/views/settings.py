@@ -72,6 +72,7 @@ def _page(
         "account_form": account_form or AccountForm(instance=current_account(request), auto_id="account_%s"),
         "account": current_account(request),
         "may_edit_account": may_edit,
+        "may_close": me is not None and allows(me.role, "close"),
         "topics": [
             (topic, topic.label, TOPIC_SAYS[topic], me is not None and wants(me, topic))
             for topic in NoticeTopic

@@ -1,8 +1,10 @@
 """The admin of the billing side; Django finds it here."""
 
 from billing.admin import (
+    adjustments,
     books,
     delivery,
+    erasure,
     estimates,
     invoices,
     ledger,
@@ -15,8 +17,10 @@ from billing.admin import (
 )
 
 __all__ = [
+    "adjustments",
     "books",
     "delivery",
+    "erasure",
     "estimates",
     "invoices",
     "ledger",

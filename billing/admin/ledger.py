@@ -19,9 +19,10 @@ from billing.admin.amounts import Amounts
 from billing.admin.standing import StandingActions
 from billing.errors import Refusal
 from billing.ledger.models import Balance, Charge, Grant, Transaction
-from billing.services.adjustments import adjust
+from billing.services.adjustments import adjust, approve_above
 from catalog.pricing.errors import InvalidAmount
 from catalog.pricing.units import micros_to_text, parse_micros
+from config.ids import public_id
 
 
 class AdjustmentForm(forms.Form):
@@ -33,7 +34,9 @@ class AdjustmentForm(forms.Form):
         help_text="In the account's unit; negative to take credits.",
     )
     reason = forms.CharField(
-        widget=UnfoldAdminTextareaWidget, max_length=200, help_text="The customer sees it in the history."
+        widget=UnfoldAdminTextareaWidget,
+        max_length=200,
+        help_text="The customer sees it in the history, which is kept for good: name nobody.",
     )
     nonce = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
 
@@ -79,6 +82,7 @@ class BalanceAdmin(StandingActions, Amounts, ViewOnly, ModelAdmin):
         context: dict[str, Any] = {
             **self.admin_site.each_context(request),
             "title": f"Adjust {row.account.name}",
+            "alone": micros_to_text(approve_above(row.account, row.unit)),
             "opts": self.model._meta,
             "form": form,
             "row": row,
@@ -91,7 +95,7 @@ class BalanceAdmin(StandingActions, Amounts, ViewOnly, ModelAdmin):
         assert isinstance(request.user, User)
         asked = form.cleaned_data
         try:
-            posted = adjust(
+            done = adjust(
                 account_id=row.pk,
                 micros=asked["amount"],
                 reason=asked["reason"],
@@ -101,8 +105,16 @@ class BalanceAdmin(StandingActions, Amounts, ViewOnly, ModelAdmin):
         except Refusal as refusal:
             form.add_error("amount", refusal.detail)
             return False
-        amount = micros_to_text(posted.amount)
-        messages.success(request, f"{posted.public_id} posted: {amount} {row.unit}. {posted.description}")
+        amount, alone = f"{micros_to_text(done.micros)} {done.unit}", micros_to_text(done.approve_above)
+        if done.transaction_id is not None:
+            posted = public_id("txn", done.transaction_id)
+            messages.success(request, f"{posted} posted: {amount}. {done.reason}")
+        elif done.status == done.Status.PENDING:
+            messages.warning(
+                request, f"{amount} is above {alone} {done.unit}: it waits for somebody else's approval."
+            )
+        else:
+            messages.error(request, f"This adjustment was declined: {done.decided_because}")
         return True
 
 

@@ -68,6 +68,11 @@ class StripeGateway:
             )
         return customer.id
 
+    def delete_customer(self, customer_id: str) -> None:
+        """Delete a customer with its cards for good; one that is gone already is fine."""
+        with suppress(Missing), named_errors():
+            self._stripe.customers.delete(customer_id)
+
     def wallet(self, customer_id: str) -> Wallet:
         try:
             with named_errors():

@@ -66,6 +66,13 @@ def open_row(account_id: uuid.UUID, *, unit: str, credit_limit: int = 0) -> None
     )
 
 
+def close_row(account_id: uuid.UUID) -> None:
+    """From now on nothing is authorized on the account and nothing recharged; what it has stays as it is."""
+    Balance.objects.filter(account_id=account_id).update(
+        is_open=False, recharge_below=None, comfort_above=None, comfort_share=None
+    )
+
+
 def set_recharge_rule(account_id: uuid.UUID, *, below: int | None, after: datetime | None = None) -> None:
     """From when on authorize asks for an auto-recharge: balance under ``below`` micros, not before ``after``.
 

@@ -39,6 +39,8 @@ class UsageDay(models.Model):
 
     class Meta:
         app_label = "ledger"
+        # A day of a row never changes, so its updates stay within the page, for all accounts' days together too.
+        indexes = [models.Index(fields=["day"], name="usageday_day")]
         constraints = [
             models.UniqueConstraint(
                 fields=["account", "day", "unit", "kind", "model", "operation", "api_key_id"],

@@ -1,7 +1,9 @@
 """What the billing side remembers beside the ledger, one subject per file."""
 
+from billing.models.adjustments import ADJUSTMENT_TRANSITIONS, AdjustmentRequest
 from billing.models.blocks import ChargeBlock, HistoryBlock
 from billing.models.delivery import OutboxMessage, WebhookInbox
+from billing.models.erasure import Erasure
 from billing.models.estimates import EstimateAccuracy
 from billing.models.history import StatusChange
 from billing.models.invoices import INVOICE_TRANSITIONS, ClosedMonth, Invoice, InvoiceCounter, InvoiceLine
@@ -28,16 +30,19 @@ from billing.models.subscriptions import (
 )
 
 __all__ = [
+    "ADJUSTMENT_TRANSITIONS",
     "INVOICE_TRANSITIONS",
     "PAYMENT_TRANSITIONS",
     "REVERSAL_TRANSITIONS",
     "SUBSCRIPTION_TRANSITIONS",
+    "AdjustmentRequest",
     "AutoRecharge",
     "BalanceAlert",
     "ChainCheckpoint",
     "ChargeBlock",
     "ClosedMonth",
     "CreditLimitDecision",
+    "Erasure",
     "EstimateAccuracy",
     "HistoryBlock",
     "Invoice",

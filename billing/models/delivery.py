@@ -35,6 +35,11 @@ class WebhookInbox(models.Model):
                 condition=Q(done_at__isnull=True, parked_at__isnull=True),
                 name="inbox_due",
             ),
+            models.Index(
+                fields=["parked_at"],
+                condition=Q(done_at__isnull=True, parked_at__isnull=False),
+                name="inbox_parked",
+            ),
         )
 
     def __str__(self) -> str:
@@ -62,6 +67,11 @@ class OutboxMessage(models.Model):
                 fields=["next_attempt_at"],
                 condition=Q(sent_at__isnull=True, parked_at__isnull=True),
                 name="outbox_due",
+            ),
+            models.Index(
+                fields=["parked_at"],
+                condition=Q(sent_at__isnull=True, parked_at__isnull=False),
+                name="outbox_parked",
             ),
         )
 

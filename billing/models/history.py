@@ -1,4 +1,4 @@
-"""Where payments, refunds, disputes, invoices and subscriptions stood: one row per change, written by the database."""
+"""Where payments, refunds, disputes, invoices, subscriptions and adjustments stood: a row per change, by the database."""
 
 import pgtrigger
 from django.db import models

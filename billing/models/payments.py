@@ -152,6 +152,11 @@ class Payment(models.Model):
             models.Index(
                 fields=["next_check_at"], condition=Q(next_check_at__isnull=False), name="payment_to_check"
             ),
+            models.Index(
+                fields=["created_at"],
+                condition=Q(status__in=("submitted", "unknown")),
+                name="payment_in_doubt",
+            ),
         )
         triggers = (
             pgtrigger.FSM(

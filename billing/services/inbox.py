@@ -16,7 +16,7 @@ from django.utils.timezone import now
 from billing.gateways.protocol import Missing
 from billing.models import Payment, PaymentMethod, WebhookInbox
 from billing.outbox import NEVER_TOLD
-from billing.services import payment_methods, payments, reversals
+from billing.services import erasure, payment_methods, payments, reversals
 from config.ids import parse_id
 
 log = logging.getLogger(__name__)
@@ -158,7 +158,7 @@ def _claim_one(event_id: str | None) -> WebhookInbox | None:
 def _carry_out(row: WebhookInbox) -> bool:
     mine = WebhookInbox.objects.filter(pk=row.pk)
     try:
-        EFFECTS[row.type](row.payload)
+        _do(row)
     except Missing as error:
         # What the event speaks of is gone at Stripe: there is nothing left to do.
         mine.update(done_at=now(), last_error=str(error)[:2000])
@@ -175,3 +175,10 @@ def _carry_out(row: WebhookInbox) -> bool:
         return False
     mine.update(done_at=now(), last_error="")
     return True
+
+
+def _do(row: WebhookInbox) -> None:
+    try:
+        EFFECTS[row.type](row.payload)
+    finally:
+        erasure.let_go(row)

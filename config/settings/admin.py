@@ -3,10 +3,16 @@
 from typing import Any
 
 from django.urls import reverse_lazy
+from django.utils.module_loading import import_string
 
 
 def _page(title: str, icon: str, name: str) -> dict[str, Any]:
     return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{name}_changelist")}
+
+
+def _pending_adjustments() -> str:
+    """The badge beside "Adjustments". Named as text it would show its own name where there is nothing to count."""
+    return str(import_string("billing.admin.adjustments.pending_badge")())
 
 
 UNFOLD: dict[str, Any] = {
@@ -16,6 +22,7 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "account_balance_wallet",
     "SITE_URL": "/",
     "SHOW_HISTORY": True,
+    "DASHBOARD_CALLBACK": "config.dashboard.show",
     "BORDER_RADIUS": "8px",
     "COLORS": {
         "primary": {
@@ -43,6 +50,7 @@ UNFOLD: dict[str, Any] = {
                     _page("Users", "person", "accounts_user"),
                     _page("API keys", "key", "accounts_apikey"),
                     _page("Invitations", "mail", "accounts_invitation"),
+                    _page("Erasures", "person_off", "billing_erasure"),
                 ],
             },
             {
@@ -52,6 +60,11 @@ UNFOLD: dict[str, Any] = {
                     _page("Transactions", "receipt_long", "ledger_transaction"),
                     _page("Charges", "image", "ledger_charge"),
                     _page("Grants", "redeem", "ledger_grant"),
+                    {
+                        **_page("Adjustments", "balance", "billing_adjustmentrequest"),
+                        "badge": _pending_adjustments,
+                        "badge_variant": "warning",
+                    },
                     _page("Looks at the books", "fact_check", "billing_reconciliationrun"),
                     _page("Statements", "verified", "billing_statement"),
                 ],

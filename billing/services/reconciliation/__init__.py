@@ -6,6 +6,7 @@ from django.db import connection
 
 from billing.services.reconciliation import (
     accounts,
+    adjustments,
     credit,
     derived,
     history,
@@ -24,6 +25,7 @@ CHECKS: Final = (
     *limits.CHECKS,
     *payments.CHECKS,
     *credit.CHECKS,
+    *adjustments.CHECKS,
     *transitions.CHECKS,
     *derived.CHECKS,
     *waiting.CHECKS,

@@ -1,8 +1,11 @@
-"""What stood where, and whether it may have gone there: payments, refunds, disputes, invoices, subscriptions, charges."""
+"""What stood where, and whether it may have gone there: payments, refunds, disputes, invoices, subscriptions, adjustments,
+charges.
+"""
 
 from typing import Final
 
 from billing.models import (
+    ADJUSTMENT_TRANSITIONS,
     INVOICE_TRANSITIONS,
     PAYMENT_TRANSITIONS,
     REVERSAL_TRANSITIONS,
@@ -14,6 +17,7 @@ ALLOWED: Final = {
     "payment": PAYMENT_TRANSITIONS,
     "invoice": INVOICE_TRANSITIONS,
     "subscription": SUBSCRIPTION_TRANSITIONS,
+    "adjustment": ADJUSTMENT_TRANSITIONS,
     **REVERSAL_TRANSITIONS,
 }
 """Subject of a noted change → its status → where that may go."""
@@ -38,7 +42,7 @@ def _pairs() -> str:
 CHECKS: Final = (
     Check(
         name="states_moved_as_allowed",
-        promise="Payments, refunds, disputes, invoices and subscriptions only went where their state allows.",
+        promise="Payments, refunds, disputes, invoices, subscriptions and adjustments only went where their state allows.",
         remedy=_BEHIND,
         long=True,
         sql=f"""
@@ -62,6 +66,7 @@ CHECKS: Final = (
              UNION ALL SELECT kind, id, status FROM billing_reversal
              UNION ALL SELECT 'invoice', id, status FROM billing_invoice
              UNION ALL SELECT 'subscription', id, status FROM billing_subscription
+             UNION ALL SELECT 'adjustment', id, status FROM billing_adjustmentrequest
         )
         SELECT subject || ' ' || subject_id || ': ' || was || ' after ' || before FROM noted WHERE was <> before
          UNION ALL

@@ -1,5 +1,6 @@
 """Staff see the ledger and may post adjustments; nobody edits it."""
 
+import html
 import re
 import uuid
 from typing import Any
@@ -10,6 +11,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from billing.ledger.models import Balance, Charge, Grant, Transaction
+from billing.models import AdjustmentRequest
 from tests.billing.ledger.conftest import CREDIT, OpenAccount, hold, open_account, standing
 
 __all__ = ["open_account"]
@@ -92,3 +94,62 @@ def test_staff_without_the_right_cannot_adjust(client: Client, open_account: Ope
     client.force_login(User.objects.create_user("look@example.com", "x", is_staff=True))
     assert send(client, account, "5", "Gift") in (302, 403)
     assert standing(account) == (10 * CREDIT // CREDIT, 0, 10)
+
+
+def decide(client: Client, name: str, row: AdjustmentRequest, **sent: str) -> tuple[int, str]:
+    address = reverse(f"admin:billing_adjustmentrequest_{name}", args=[row.pk])
+    answer = client.post(address, sent, follow=True)
+    return answer.status_code, html.unescape(answer.content.decode())
+
+
+def test_above_the_limit_it_waits_for_somebody_else(staff: Client, open_account: OpenAccount) -> None:
+    account = open_account(10)
+    form = staff.get(reverse("admin:ledger_balance_adjust_balance", args=[account])).content.decode()
+    assert "More than 500 credit" in form
+    assert send(staff, account, "500.5", "Sorry for the outage") == 302
+    row = AdjustmentRequest.objects.get()
+    assert (row.status, standing(account)) == ("pending", (10, 0, 10))
+    listed = staff.get(reverse("admin:billing_adjustmentrequest_changelist")).content.decode()
+    assert re.search(r"Adjustments\s*</span>.{0,900}?>\s*1\s*</span>", listed, re.DOTALL), (
+        "the sidebar counts it"
+    )
+    own = staff.get(reverse("admin:billing_adjustmentrequest_change", args=[row.pk])).content.decode()
+    assert "500.5 credit" in own
+    assert "approve" not in re.findall(r'href="[^"]*/(approve|decline)[^"]*"', own)
+    status, text = decide(staff, "approve", row)
+    assert (status, "somebody else has to decide" in text) == (422, True)
+
+    other = Client()
+    other.force_login(User.objects.create_superuser("second@example.com", "x"))
+    page = other.get(reverse("admin:billing_adjustmentrequest_approve", args=[row.pk])).content.decode()
+    assert "staff@example.com asked on" in page
+    assert decide(other, "approve", row)[0] == 200
+    assert standing(account) == (510, 0, 510)
+    status, text = decide(other, "decline", row, reason="Too late", nonce=str(uuid.uuid4()))
+    assert (status, "approved already" in text) == (422, True)
+    listed = staff.get(reverse("admin:billing_adjustmentrequest_changelist")).content.decode()
+    assert not re.search(r"Adjustments\s*</span>.{0,900}?>\s*\d+\s*</span>\s*</a>", listed, re.DOTALL)
+
+
+def test_declining_says_why_to_who_asked(staff: Client, open_account: OpenAccount) -> None:
+    account = open_account(600)
+    assert send(staff, account, "-501", "Chargeback") == 302
+    row = AdjustmentRequest.objects.get()
+    other = Client()
+    other.force_login(User.objects.create_superuser("second@example.com", "x"))
+    assert decide(other, "decline", row, reason=" ", nonce=str(uuid.uuid4()))[0] == 422
+    assert decide(other, "decline", row, reason="It was won", nonce=str(uuid.uuid4()))[0] == 200
+    own = staff.get(reverse("admin:billing_adjustmentrequest_change", args=[row.pk])).content.decode()
+    assert "It was won" in own
+    assert standing(account) == (600, 0, 600)
+
+
+def test_staff_without_the_right_cannot_approve(
+    staff: Client, client: Client, open_account: OpenAccount
+) -> None:
+    account = open_account(10)
+    send(staff, account, "501", "Gift")
+    other = Client()
+    other.force_login(User.objects.create_user("look@example.com", "x", is_staff=True))
+    assert decide(other, "approve", AdjustmentRequest.objects.get())[0] == 403
+    assert standing(account) == (10, 0, 10)
