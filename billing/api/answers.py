@@ -294,12 +294,16 @@ class Finished(Answer):
 
 
 class Refunded(Answer):
-    """What came back of a charge, in ``transaction``; ``metadata.cost`` is what is still charged."""
+    """What came back of a charge: ``amount`` now, in ``transaction``, and ``refunded`` in all.
+
+    ``metadata.cost`` is what the charge costs after it; ``GET /v1/charges/{id}`` keeps what the work had cost.
+    """
 
     id: ChargeId
     status: Literal["settled", "refunded"]
     unit: Unit
-    metadata: dict[str, str | None]
+    metadata: Metadata
+    amount: Amount
     refunded: Amount
     transaction: str
     balance: Amount

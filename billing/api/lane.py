@@ -47,7 +47,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[str, str]
 Answer = tuple[int, dict[str, Any], Headers]
-Request = TypeVar("Request")
+Made = TypeVar("Made")
 
 KEPT_FACTS: Final = 5_000
 POLL_SECONDS: Final = 5
@@ -179,7 +179,7 @@ class Lane:
         found = {} if handle is None else await self._identities([handle])
         customer = work.customer_among(asked, handle, found)
         calls.about(customer.account_id)
-        request = await _priced(charges.prepare, customer, work.wanted_of(asked), call.caller)
+        request = await _in_memory(charges.prepare, customer, work.wanted_of(asked), call.caller)
         outcome = await self._place.ask(request)
         if outcome["code"] == "recharge":
             outcome = await asyncio.to_thread(_in_thread, charges.recharge_and_place, request)
@@ -188,7 +188,7 @@ class Lane:
         if limit_notices.concerns(outcome):
             told = (outcome, request.account, request.api_key)
             self._run(asyncio.to_thread(_in_thread, limit_notices.nudge, *told))
-        answer = charges.authorized(outcome, customer)
+        answer = await _in_memory(charges.authorized, outcome, customer)
         self._keep(request, outcome["unit"])
         return 202, answer, _replay(outcome)
 
@@ -197,7 +197,7 @@ class Lane:
         call.limits = check(call.bearer.kind, call.bearer.key_id, len(bodies) - 1).headers()
         entries = batch.entries_of(bodies)
         items = batch.items_of(entries, await self._identities(batch.handles_of(entries)), call.bearer)
-        prepared = await _priced(batches.prepare, items)
+        prepared = await _in_memory(batches.prepare, items)
         requests = batches.requests_of(prepared)
         outcomes = await next(self._batches).ask_all(requests)
         for request, outcome in zip(requests, outcomes, strict=True):
@@ -206,7 +206,7 @@ class Lane:
         if any(outcome["code"] == "recharge" for outcome in outcomes):
             results = await asyncio.to_thread(_in_thread, batches.answer, items, prepared, outcomes)
         else:
-            results = batches.answer(items, prepared, outcomes)
+            results = await _in_memory(batches.answer, items, prepared, outcomes)
         if any(outcome.get("low") or limit_notices.concerns(outcome) for outcome in outcomes):
             self._run(asyncio.to_thread(_in_thread, batches.nudge, requests, outcomes))
         return 200, batch.answer_of(results), {}
@@ -214,7 +214,7 @@ class Lane:
     async def _settle(self, call: "_Call") -> Answer:
         result = work.result_of(validated(SettleBody, body.parse(call.raw)))
         facts = await self._facts_of(charges.charge_id_of(call.charge_id))
-        request = await _priced(charges.prepare_finish, facts, result, call.caller)
+        request = await _in_memory(charges.prepare_finish, facts, result, call.caller)
         outcome = await self._finish.ask(request)
         calls.about(outcome.get("account"))
         if outcome.get("low"):
@@ -366,12 +366,15 @@ def _refresh() -> None:
     hold_margins.refresh()
 
 
-async def _priced(prepare: Callable[..., Request], *arguments: Any) -> Request:
-    """Price from memory; a price book that is not there (an old one, one an account keeps) is read once, in a thread."""
+async def _in_memory(function: Callable[..., Made], *arguments: Any) -> Made:
+    """Price, and answer, from memory; what turns out to need the database is done again in a thread.
+
+    Such are a price book that is not there (an old one, one an account keeps) and the ways out of a 402.
+    """
     try:
-        return prepare(*arguments)
+        return function(*arguments)
     except SynchronousOnlyOperation:
-        return cast(Request, await asyncio.to_thread(_in_thread, prepare, *arguments))
+        return cast(Made, await asyncio.to_thread(_in_thread, function, *arguments))
 
 
 def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:

@@ -9,15 +9,17 @@ import httpx
 import pytest
 
 from accounts.keys import create_service_key, revoke
-from accounts.models import ApiKey
+from accounts.models import ApiKey, User
 from billing.api.lane import App, Lane
 from billing.ledger import balances
 from billing.ledger.models import Charge, Transaction
 from billing.selectors import identities
+from billing.services import credit_limits
 from catalog import snapshot
 from config.asgi import _dsn
 from config.asgi import django as django_application
-from tests.billing.api.conftest import CREDIT, Api, Payer
+from tests import price_lists
+from tests.billing.api.conftest import CREDIT, Api, Payer, payer
 from tests.billing.api.working import MODEL_ON_HOLD, work
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -337,3 +339,19 @@ def test_keys_that_were_used_are_noted_in_passing(ann: Payer, studio: Api) -> No
     assert not ApiKey.objects.exclude(last_used_at=None).exists(), "not on the request's way"
     lane.look_round()
     assert ApiKey.objects.exclude(last_used_at=None).count() == 2
+
+
+def test_who_is_short_hears_of_postpaid_where_its_own_history_opens_it(studio: Api) -> None:
+    """The way out depends on the account's history, which the lane has to read first."""
+    price_lists.load("gateway")
+    snapshot.refresh()
+    poor = payer("Poor", "gateway")
+    staff = User.objects.create_user("staff@example.com", is_staff=True)
+    raw = body_of(poor, model="veo-3-1", parameters={"seconds": 8})
+    many = json.dumps({"charges": [json.loads(raw)] * 2}).encode()
+    for limit, offered in ((0, False), (500, True)):
+        credit_limits.set_override(poor.account.pk, limit=limit * CREDIT, reason="Agreed", by=staff)
+        one = post(studio, "/v1/charges", raw)
+        assert one.status_code == 402
+        for refused in (one.json(), *post(studio, "/v1/charges/batch", many).json()["data"]):
+            assert ("switch_to_postpaid" in {way["code"] for way in refused["remedies"]}) is offered
