@@ -29,7 +29,8 @@ router = Router(auth=CustomerAuth(), tags=["Account"])
 def balance(request: HttpRequest, query: Query[BalanceQuery]) -> HttpResponse:
     """What the account has, what of it is set aside, and the terms it is used under.
 
-    With `as_of`, what it had at that instant: `account`, `unit`, `as_of`, `balance`, `held`, `available`, `transactions`.
+    With `as_of`, what it had at that instant: `account`, `unit`, `as_of`, `balance`, `held`, `credit_limit`, `available`,
+    `transactions`.
     """
     identity = caller(request)
     if query.as_of is not None:

@@ -151,13 +151,17 @@ class Balance(Answer):
 
 
 class BalanceAsOf(Answer):
-    """What the account had at an instant, that one included; ``transactions`` is how many it had had by then."""
+    """What the account had at an instant, that one included; ``transactions`` is how many it had had by then.
+
+    ``available`` is balance less held plus ``credit_limit``, which is null and left out where it is not known of then.
+    """
 
     account: AccountId
     unit: Unit
     as_of: Moment
     balance: Amount
     held: Amount
+    credit_limit: Amount | None
     available: Amount
     transactions: int
 

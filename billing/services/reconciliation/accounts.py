@@ -56,8 +56,13 @@ CHECKS: Final = (
           JOIN ledger_grantuse u ON u.grant_id = g.id AND u.amount > 0
           JOIN ledger_transaction t ON t.id = u.transaction_id AND t.kind = 'usage'
           JOIN ledger_charge c ON c.id = t.charge_id
-          JOIN ledger_balance b ON b.account_id = g.account_id AND b.credit_limit = 0
-         WHERE c.authorized_at >= g.expires_at""",
+         WHERE c.authorized_at >= g.expires_at
+           -- Known to have had no credit from when the grant lapsed until it was used.
+           AND (SELECT n.credit_limit FROM ledger_limitchange n
+                 WHERE n.account_id = g.account_id AND coalesce(n.since <= g.expires_at, true)
+                 ORDER BY n.id DESC LIMIT 1) = 0
+           AND NOT EXISTS (SELECT FROM ledger_limitchange n WHERE n.account_id = g.account_id AND n.credit_limit > 0
+                            AND n.since > g.expires_at AND n.since <= t.created_at)""",
     ),
     Check(
         name="charges_posted_once",

@@ -10,11 +10,12 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils.timezone import now
 
+from billing.ledger.balances import set_credit_limit
 from billing.ledger.models import Transaction
 from billing.models import ChainCheckpoint, OutboxMessage, ReconciliationRun
 from billing.services import reconciliation
 from billing.services.reconciliation import runs
-from tests.billing.ledger.conftest import OpenAccount, give, hold, open_account, settle
+from tests.billing.ledger.conftest import CREDIT, OpenAccount, give, hold, open_account, settle
 
 __all__ = ["open_account"]
 
@@ -165,6 +166,20 @@ def test_a_changed_posting_is_found(busy: uuid.UUID) -> None:
 def test_a_figure_changed_by_hand_is_found(busy: uuid.UUID, sql: str, name: str) -> None:
     tamper(sql)
     assert name in broken()
+
+
+@pytest.mark.parametrize(
+    ("credit_then", "credit_since", "found"), [(0, 5, True), (0, 0, True), (5, 5, False), (5, 0, False)]
+)
+def test_what_lapsed_may_pay_only_where_there_was_credit_to_work_on(
+    open_account: OpenAccount, credit_then: int, credit_since: int, found: bool
+) -> None:
+    """The credit limit of then counts, not the one of today."""
+    account = open_account(100, credit_limit=credit_then)
+    settle(hold(account, 2), 1)
+    tamper("UPDATE ledger_grant SET expires_at = created_at + interval '1 microsecond'")
+    set_credit_limit(account, credit_since * CREDIT)
+    assert ("nothing_spent_lapsed" in broken()) is found
 
 
 def test_what_is_not_sent_in_time_or_was_given_up_is_found(busy: uuid.UUID) -> None:
