@@ -25,13 +25,12 @@ from catalog.pricing.units import Amount
 router = Router(auth=CustomerAuth(), tags=["Account"])
 
 
-@router.get(
-    "/balance", response={200: answers.Balance | answers.BalanceAsOf, **errors(422)}, summary="Balance"
-)
+@router.get("/balance", response={200: answers.Balance | answers.BalanceAsOf, **errors()}, summary="Balance")
 def balance(request: HttpRequest, query: Query[BalanceQuery]) -> HttpResponse:
     """What the account has, what of it is set aside, and the terms it is used under.
 
-    With `as_of`, what it had at that instant: `account`, `unit`, `as_of`, `balance`, `held`, `available`, `transactions`.
+    With `as_of`, what it had at that instant: `account`, `unit`, `as_of`, `balance`, `held`, `credit_limit`, `available`,
+    `transactions`.
     """
     identity = caller(request)
     if query.as_of is not None:
@@ -42,7 +41,7 @@ def balance(request: HttpRequest, query: Query[BalanceQuery]) -> HttpResponse:
     return ok(selectors.balance_body(selectors.standing(_account_id(request)), identity, terms))
 
 
-@router.get("/usage", response={200: answers.Usage, **errors(422)}, summary="Transactions")
+@router.get("/usage", response={200: answers.Usage, **errors()}, summary="Transactions")
 def usage(request: HttpRequest, query: Query[UsageQuery]) -> HttpResponse:
     """The history, newest first. `from` is included, `to` is not."""
     return ok(
@@ -67,7 +66,7 @@ def get_auto_recharge(request: HttpRequest) -> HttpResponse:
 
 @router.put(
     "/auto-recharge",
-    response={200: answers.AutoRecharge, **errors(409, 422)},
+    response={200: answers.AutoRecharge, **errors(409)},
     summary="Set auto-recharge",
 )
 def put_auto_recharge(request: HttpRequest, body: AutoRechargeBody) -> HttpResponse:
@@ -95,7 +94,7 @@ def get_spending_limit(request: HttpRequest) -> HttpResponse:
 
 
 @router.put(
-    "/spending-limit", response={200: answers.SpendingLimit, **errors(422)}, summary="Set the spending limit"
+    "/spending-limit", response={200: answers.SpendingLimit, **errors()}, summary="Set the spending limit"
 )
 def put_spending_limit(request: HttpRequest, body: SpendingLimitBody) -> HttpResponse:
     """`limit` in the account's unit; null takes it away. With `mode` `hard` what would pass it is refused, holds
@@ -107,7 +106,7 @@ def put_spending_limit(request: HttpRequest, body: SpendingLimitBody) -> HttpRes
     return ok(_limit(account_id))
 
 
-@router.post("/topups", response={200: answers.Topup, **errors(409, 422)}, summary="Start a top-up")
+@router.post("/topups", response={200: answers.Topup, **errors(409)}, summary="Start a top-up")
 def start_topup(request: HttpRequest, body: TopupBody) -> HttpResponse:
     """Opens a payment page for an amount of cash. The credits are there once it is paid."""
     account, key = _account(request), key_header(request)

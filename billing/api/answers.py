@@ -151,13 +151,17 @@ class Balance(Answer):
 
 
 class BalanceAsOf(Answer):
-    """What the account had at an instant, that one included; ``transactions`` is how many it had had by then."""
+    """What the account had at an instant, that one included; ``transactions`` is how many it had had by then.
+
+    ``available`` is balance less held plus ``credit_limit``, which is null and left out where it is not known of then.
+    """
 
     account: AccountId
     unit: Unit
     as_of: Moment
     balance: Amount
     held: Amount
+    credit_limit: Amount | None
     available: Amount
     transactions: int
 
@@ -298,12 +302,16 @@ class Finished(Answer):
 
 
 class Refunded(Answer):
-    """What came back of a charge, in ``transaction``; ``metadata.cost`` is what is still charged."""
+    """What came back of a charge: ``amount`` now, in ``transaction``, and ``refunded`` in all.
+
+    ``metadata.cost`` is what the charge costs after it; ``GET /v1/charges/{id}`` keeps what the work had cost.
+    """
 
     id: ChargeId
     status: Literal["settled", "refunded"]
     unit: Unit
-    metadata: dict[str, str | None]
+    metadata: Metadata
+    amount: Amount
     refunded: Amount
     transaction: str
     balance: Amount

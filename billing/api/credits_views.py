@@ -58,7 +58,7 @@ def get_limit(request: HttpRequest) -> HttpResponse:
 
 @router.post(
     "/spending-limit",
-    response={200: answers.LimitCentsSet, **errors(409, 422)},
+    response={200: answers.LimitCentsSet, **errors(409)},
     summary="Set the limit in cents",
 )
 def set_limit(request: HttpRequest, body: LimitCentsBody) -> HttpResponse:

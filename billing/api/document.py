@@ -83,11 +83,16 @@ def query_names() -> dict[tuple[str, str], frozenset[str]]:
     }
 
 
-def known_query(request: HttpRequest) -> frozenset[str]:
-    """The query's parameters at the request's address; none where a query means nothing."""
+def known_query(request: HttpRequest) -> frozenset[str] | None:
+    """The query's parameters at the request's address; None where there is nothing, which is said first."""
     match = request.resolver_match
     route = "" if match is None else match.route.replace("<", "{").replace(">", "}")
-    return query_names().get((route, request.method or ""), frozenset())
+    return query_names().get((route, request.method or ""))
+
+
+def no_query(request: HttpRequest) -> frozenset[str]:
+    """The document and its page take no parameters."""
+    return frozenset()
 
 
 @lru_cache(maxsize=1)

@@ -4,7 +4,7 @@ from typing import Any
 
 from billing.api.answers import Problem
 
-ANY = (429, 500, 503)
+ANY = (422, 429, 500, 503)
 KEYED = (401, 403, *ANY)
 
 

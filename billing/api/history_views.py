@@ -40,7 +40,7 @@ PDF: Final = _file("application/pdf", "The month to read and keep, with its sign
 
 @router.get(
     "/balance/changes",
-    response={200: answers.BalanceChanges, **errors(422)},
+    response={200: answers.BalanceChanges, **errors()},
     summary="Why the balance moved",
 )
 def balance_changes(request: HttpRequest, query: Query[ChangesQuery]) -> HttpResponse:

@@ -63,8 +63,9 @@ def fingerprint(request: HttpRequest) -> str:
     return idempotency.request_hash(request.method or "", request.get_full_path(), request.body)
 
 
-def enclosed(view: View, known: Callable[[HttpRequest], Collection[str]]) -> View:
-    """A view of the API in its frame. ``known`` names the query's parameters; nothing where none matter.
+def enclosed(view: View, known: Callable[[HttpRequest], Collection[str] | None]) -> View:
+    """A view of the API in its frame. ``known`` names the query's parameters, every other one is refused;
+    None where there is no such address or method.
 
     Who shows no key where one is needed is told that first, whatever the query.
     """
@@ -76,7 +77,7 @@ def enclosed(view: View, known: Callable[[HttpRequest], Collection[str]]) -> Vie
             request.method = "GET"
         began = time.perf_counter()
         names = known(request)
-        strangers = sorted(set(request.GET) - set(names)) if names else []
+        strangers = [] if names is None else sorted(set(request.GET) - set(names))
         nobody = strangers and "Authorization" not in request.headers
         response = answer(_unknown(strangers)) if strangers and not nobody else view(request, *args, **kwargs)
         if nobody and response.status_code != 401:

@@ -15,7 +15,7 @@ from billing.selectors import invoices as selectors
 router = Router(auth=CustomerAuth(), tags=["Invoices"])
 
 
-@router.get("/invoices", response={200: invoice_answers.Invoices, **errors(422)}, summary="Invoices")
+@router.get("/invoices", response={200: invoice_answers.Invoices, **errors()}, summary="Invoices")
 def invoices(request: HttpRequest, query: Query[Paging]) -> HttpResponse:
     """What was had on credit, by month, newest first."""
     return ok(selectors.page(_account(request), query.cursor, query.limit))

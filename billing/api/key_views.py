@@ -21,7 +21,7 @@ from config.ids import parse_id, public_id
 router = Router(auth=ServiceAuth(), tags=["Keys"])
 
 
-@router.post("/keys/verify", response={200: answers.KeyCheck, **errors(409, 422)}, summary="Verify a key")
+@router.post("/keys/verify", response={200: answers.KeyCheck, **errors(409)}, summary="Verify a key")
 def verify(request: HttpRequest, body: VerifyBody) -> HttpResponse:
     """Whether a customer's key works now, and whose it is. Nothing is said of keys that do not."""
     return once(request, lambda: _checked(body.api_key))
@@ -38,7 +38,7 @@ def list_keys(request: HttpRequest) -> HttpResponse:
 @router.put(
     "/keys/{key_id}/limit",
     auth=CustomerAuth(),
-    response={200: answers.KeyLimits, **errors(403, 404, 409, 422)},
+    response={200: answers.KeyLimits, **errors(403, 404, 409)},
     summary="Limit a key",
 )
 def put_key_limit(request: HttpRequest, key_id: str, body: KeyLimitsBody) -> HttpResponse:

@@ -30,7 +30,7 @@ MAX_AGE = 60
 @router.get(
     "/pricing",
     auth=None,
-    response={200: price_answers.Pricing, 304: None, **errors(401, 404, 422, keyed=False)},
+    response={200: price_answers.Pricing, 304: None, **errors(401, 404, keyed=False)},
     summary="Price list",
     openapi_extra={"security": [{}, {"AnyKey": []}]},
 )
@@ -56,7 +56,7 @@ def pricing(request: HttpRequest, query: Query[PricingQuery]) -> HttpResponseBas
 @router.post(
     "/estimate",
     auth=CustomerAuth(),
-    response={200: price_answers.Estimate, **errors(409, 422)},
+    response={200: price_answers.Estimate, **errors(409)},
     summary="Estimate",
 )
 def estimate_work(request: HttpRequest, body: EstimateBody, query: Query[AsOfQuery]) -> HttpResponse:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.urls import URLPattern, path, re_path
 
 from billing.api.app import api
-from billing.api.document import docs, known_query, openapi
+from billing.api.document import docs, known_query, no_query, openapi
 from billing.api.http import enclosed, nowhere
 
 
@@ -21,8 +21,8 @@ def _routes() -> Iterator[URLPattern]:
 
 
 urlpatterns = [
-    path("v1/openapi.json", enclosed(openapi, known_query), name="openapi"),
-    path("v1/docs", enclosed(docs, known_query), name="api_docs"),
+    path("v1/openapi.json", enclosed(openapi, no_query), name="openapi"),
+    path("v1/docs", enclosed(docs, no_query), name="api_docs"),
     *_routes(),
     re_path(r"^(?:v1|api)(?:/.*)?$", enclosed(nowhere, known_query)),
 ]

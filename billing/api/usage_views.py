@@ -48,7 +48,7 @@ class UsageSummaryQuery(BaseModel):
 
 
 @router.get(
-    "/usage/summary", response={200: usage_answers.UsageSummary, **errors(422)}, summary="Usage summed up"
+    "/usage/summary", response={200: usage_answers.UsageSummary, **errors()}, summary="Usage summed up"
 )
 def usage_summary(request: HttpRequest, query: Query[UsageSummaryQuery]) -> HttpResponse:
     """What was charged and refunded for work, by model, operation, key or day, at most a year at a time.

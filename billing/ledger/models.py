@@ -12,6 +12,7 @@ from django.db.models.expressions import RawSQL
 from django.utils.timezone import now
 
 from billing.ledger import exact_json
+from billing.ledger.limit_changes import LimitChange as LimitChange
 from billing.ledger.usage_days import UsageDay as UsageDay
 from billing.ledger.usage_days import UsageFold as UsageFold
 from config.ids import new_id, public_id

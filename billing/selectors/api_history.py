@@ -21,6 +21,7 @@ def as_of_body(account_id: Any, standing: Standing) -> Body:
         "as_of": instant(standing.moment),
         "balance": micros_to_text(standing.balance),
         "held": micros_to_text(standing.held),
+        "credit_limit": None if standing.credit_limit is None else micros_to_text(standing.credit_limit),
         "available": micros_to_text(standing.available),
         "transactions": standing.seq,
     }

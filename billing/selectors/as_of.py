@@ -12,6 +12,7 @@ from typing import Final
 
 from django.db import connection
 
+from billing.ledger.limit_changes import credit_limit_at
 from billing.ledger.models import Balance, Kind, Transaction
 from billing.models import ChargeBlock, HistoryBlock
 from billing.selectors.transactions import first_seq
@@ -53,7 +54,10 @@ SELECT kind, model, sum(count)::bigint, sum(amount)::bigint FROM (
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the account had at ``moment``, that instant included. Amounts in micros; ``seq`` counts its transactions."""
+    """What the account had at ``moment``, that instant included. Amounts in micros; ``seq`` counts its transactions.
+
+    ``credit_limit`` is how far it might owe; None where that was not noted yet, and then it is not in ``available``.
+    """
 
     moment: datetime
     unit: str
@@ -61,10 +65,11 @@ class Standing:
     held: int
     holds: int
     seq: int
+    credit_limit: int | None
 
     @property
     def available(self) -> int:
-        return self.balance - self.held
+        return self.balance - self.held + (self.credit_limit or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,7 @@ def standing(account_id: uuid.UUID, moment: datetime) -> Standing:
     after = Transaction.objects.filter(account_id=account_id, seq=seq).values_list("balance_after", "unit")
     balance, unit = after.first() or (0, now_unit)
     held, holds = _held(account_id, moment)
-    return Standing(moment, unit, balance, held, holds, seq)
+    return Standing(moment, unit, balance, held, holds, seq, credit_limit_at(account_id, moment))
 
 
 def changes(account_id: uuid.UUID, since: datetime, until: datetime) -> Changes:

@@ -14,7 +14,7 @@ from billing.ledger.balances import BalanceView
 from billing.ledger.models import Charge, Grant, Transaction
 from billing.models import AutoRecharge, PaymentMethod
 from billing.money_text import money_text
-from billing.selectors import grants, low_balance, plans, transactions, usage
+from billing.selectors import grants, low_balance, plans, recharges, transactions, usage
 from billing.selectors.grants import SOON, Lot
 from billing.selectors.limits import chosen, meter
 from catalog import snapshot
@@ -77,6 +77,8 @@ class Overview:
     spend: Spend
     recharge: AutoRecharge | None
     recharge_times: int | None
+    recharge_capped: bool
+    """Whether it is on and has charged as much this month as it may."""
     card: PaymentMethod | None
     chart: charts.Chart
     recent: list[Transaction]
@@ -88,7 +90,8 @@ class Overview:
     @property
     def recharges(self) -> bool:
         """Whether credits are added by themselves when the balance runs low."""
-        return self.recharge is not None and self.recharge.enabled and self.recharge.paused_at is None
+        on = self.recharge is not None and self.recharge.enabled and self.recharge.paused_at is None
+        return on and not self.recharge_capped
 
 
 def standing(account: BillingAccount) -> Standing:
@@ -133,6 +136,9 @@ def overview(account: BillingAccount, locale: str) -> Overview:
         spend=_spend(here.view, used.spent_since(month_start)),
         recharge=recharge,
         recharge_times=_times_a_month(recharge),
+        recharge_capped=recharge is not None
+        and recharge.enabled
+        and recharges.is_capped(recharge, here.as_of),
         card=PaymentMethod.objects.filter(account=account, is_default=True).first(),
         chart=charts.stacked(
             days,

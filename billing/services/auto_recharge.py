@@ -9,12 +9,12 @@ the next request and synchronously inside one that finds too little).
 import time
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings as django_settings
 from django.db import transaction
-from django.db.models import F, Q, Sum
+from django.db.models import F, Q
 from django.utils.timezone import now
 
 from accounts.models import BillingAccount, User
@@ -24,6 +24,7 @@ from billing.gateways import gateway
 from billing.gateways.protocol import GatewayError
 from billing.ledger import balances, clock
 from billing.models import AutoRecharge, Payment, PaymentMethod
+from billing.selectors.recharges import charged_in_month, month_start
 from billing.services import payments, recharge_rule, topups
 from catalog import snapshot
 from catalog.pricing.errors import InvalidAmount, UnitMismatch
@@ -300,22 +301,6 @@ def ask_waiting_customers(limit: int = 50) -> None:
     )
     for payment_id in list(waiting.values_list("pk", flat=True)[:limit]):
         ask_customer(payment_id)
-
-
-def charged_in_month(account_id: uuid.UUID, moment: datetime) -> int:
-    """Cash of this calendar month's recharges (UTC), minor units: paid ones and those that may still be."""
-    total = Payment.objects.filter(
-        account_id=account_id,
-        purpose=Payment.Purpose.AUTO_RECHARGE,
-        status__in=[*Payment.OPEN, Status.SUCCEEDED],
-        created_at__gte=month_start(moment),
-    ).aggregate(total=Sum("cash_minor"))["total"]
-    return int(total or 0)
-
-
-def month_start(moment: datetime) -> datetime:
-    """Midnight UTC on the first of the moment's month."""
-    return moment.astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
 
 
 def _terms(account: BillingAccount) -> Terms:

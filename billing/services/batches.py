@@ -3,6 +3,7 @@
 The web server's lane runs the same steps with a database call of its own between them.
 """
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ from billing.selectors.identities import Identity
 from billing.services import auto_recharge, charges, limit_notices
 from billing.services.charges import Body, Caller
 from billing.services.quotes import Wanted
+from billing.services.refusals import Credit
+from billing.services.remedies import credit_on_switching
 
 Result = Body | Refusal
 
@@ -56,11 +59,11 @@ def answer(
     outcomes: Sequence[Outcome],
 ) -> list[Result]:
     """What became of each item, from the outcomes of those that were asked, in the same order."""
-    decided = iter(outcomes)
+    decided, credit = iter(outcomes), functools.cache(credit_on_switching)
     results: list[Result] = []
     for item, request in zip(items, prepared, strict=True):
         if isinstance(item, Item) and isinstance(request, PlaceRequest):
-            results.append(_result(item, request, next(decided)))
+            results.append(_result(item, request, next(decided), credit))
         elif isinstance(request, Refusal):
             results.append(request)
     return results
@@ -84,10 +87,10 @@ def _prepared(item: Item) -> PlaceRequest | Refusal:
         return refusal
 
 
-def _result(item: Item, request: PlaceRequest, outcome: Outcome) -> Result:
+def _result(item: Item, request: PlaceRequest, outcome: Outcome, credit: Credit) -> Result:
     try:
         if outcome["code"] == "recharge":
             outcome = charges.recharge_and_place(request)
-        return charges.authorized(outcome, item.customer)
+        return charges.authorized(outcome, item.customer, credit)
     except Refusal as refusal:
         return refusal

@@ -20,7 +20,8 @@ from billing.selectors.identities import Identity
 from billing.services import auto_recharge, deliveries, limit_notices, quotes
 from billing.services.deliveries import Facts, Result, no_such_charge
 from billing.services.quotes import Wanted
-from billing.services.refusals import finish_refusal, place_refusal
+from billing.services.refusals import Credit, finish_refusal, place_refusal
+from billing.services.remedies import credit_on_switching
 from catalog import snapshot
 from catalog.pricing.units import micros_to_text
 from config.ids import parse_id, public_id
@@ -86,10 +87,10 @@ def prepare(customer: Identity, wanted: Wanted, caller: Caller) -> PlaceRequest:
     )
 
 
-def authorized(outcome: Outcome, customer: Identity) -> Body:
+def authorized(outcome: Outcome, customer: Identity, credit: Credit = credit_on_switching) -> Body:
     """The answer to an authorize call. Raises the refusal the ledger decided on."""
     if outcome["code"] not in ("authorized", "settled"):
-        raise place_refusal(outcome, customer)
+        raise place_refusal(outcome, customer, credit)
     cost = {"cost": micros_to_text(outcome["amount"])} if outcome["code"] == "settled" else {}
     return {
         "id": _charge_id(outcome),
@@ -260,10 +261,15 @@ def refund(charge_id: uuid.UUID, micros: int | None, reason: str) -> Body:
         "id": charge.public_id,
         "status": charge.status,
         "unit": charge.unit,
+        "amount": micros_to_text(posted.amount),
         "refunded": micros_to_text(charge.refunded),
         "transaction": posted.public_id,
         "balance": micros_to_text(posted.balance_after),
-        "metadata": {"cost": micros_to_text((charge.cost or 0) - charge.refunded), **charge.routing},
+        "metadata": {
+            "cost": micros_to_text((charge.cost or 0) - charge.refunded),
+            "cost_estimate": micros_to_text(charge.amount if charge.estimate is None else charge.estimate),
+            **{name: charge.routing.get(name) for name in ROUTING},
+        },
     }
 
 

@@ -155,10 +155,18 @@ def _context(request: HttpRequest, account: BillingAccount, form: AutoRechargeFo
         "form": form,
         "wanted": wanted,
         "balance": balance,
+        "capped": _capped(wanted, view),
         "charges_now": wanted is not None and wanted["enabled"] and balance.balance < wanted["threshold"],
         "cards": PaymentMethod.objects.filter(account=account),
         "attempts": Payment.objects.filter(account=account, purpose=Payment.Purpose.AUTO_RECHARGE)[:ATTEMPTS],
     }
+
+
+def _capped(wanted: dict[str, Any] | None, view: RechargeView) -> bool:
+    """Whether this month's recharges leave no room for one more under the cap as it stands in the form."""
+    if wanted is None or wanted["cap"] is None:
+        return False
+    return bool(view.charged_this_month.micros + wanted["amount"].micros > wanted["cap"].micros)
 
 
 def _values(view: RechargeView, locale: str) -> dict[str, Any]:

@@ -32,34 +32,35 @@ CHECKS: Final = (
         promise="With every request that was accepted, what the month held and cost was within the spending limit.",
         remedy="More was accepted than the customer allowed: give back what is beyond the limit; the code is wrong.",
         long=True,
-        # Only the limit of today is known: what was accepted since it was set is held against it, as far as last month.
+        # As far as last month: what is older has been looked at sixty times. A limit set in the same microsecond may have
+        # come before or after.
         sql=f"""
-        WITH limited AS (
-            SELECT b.account_id, b.unit, b.spend_limit + coalesce(b.comfort_share, 0) * {COMFORT_SLOTS} AS most,
-                   greatest(l.updated_at, (date_trunc('month', ledger_now() AT TIME ZONE 'UTC') - interval '1 month')
-                                          AT TIME ZONE 'UTC') AS since
-              FROM ledger_balance b JOIN billing_spendinglimit l ON l.account_id = b.account_id
-             WHERE b.spend_limit IS NOT NULL
-        ), charge AS (
-            SELECT c.*, l.most, l.since, date_trunc('month', c.authorized_at AT TIME ZONE 'UTC') AS month
-              FROM limited l JOIN ledger_charge c ON c.account_id = l.account_id AND c.unit = l.unit
-             WHERE c.authorized_at >= date_trunc('month', l.since AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'
-        ), moved (account_id, month, id, at, amount, most, since, is_accepted) AS (
-            SELECT account_id, month, id, authorized_at, ledger_held_at(amount, reports, '-infinity'), most, since, true
-              FROM charge
+        WITH charge AS (
+            SELECT c.*, date_trunc('month', c.authorized_at AT TIME ZONE 'UTC') AS month FROM ledger_charge c
+             WHERE c.account_id IN (SELECT account_id FROM ledger_limitchange WHERE spend_limit IS NOT NULL)
+               AND c.authorized_at >= (date_trunc('month', ledger_now() AT TIME ZONE 'UTC') - interval '1 month')
+                                      AT TIME ZONE 'UTC'
+        ), moved (account_id, unit, month, id, at, amount, is_accepted) AS (
+            SELECT account_id, unit, month, id, authorized_at, ledger_held_at(amount, reports, '-infinity'), true FROM charge
              UNION ALL
-            SELECT account_id, month, id, (report ->> 'at')::timestamptz, -(report ->> 'returned')::bigint, most, since,
-                   false
+            SELECT account_id, unit, month, id, (report ->> 'at')::timestamptz, -(report ->> 'returned')::bigint, false
               FROM charge, jsonb_array_elements(reports) AS report
              UNION ALL
-            SELECT account_id, month, id, finished_at, cost - amount, most, since, false FROM charge WHERE cost <> amount
+            SELECT account_id, unit, month, id, finished_at, cost - amount, false FROM charge WHERE cost <> amount
              UNION ALL
-            SELECT c.account_id, c.month, c.id, t.created_at, -t.amount, c.most, c.since, false
+            SELECT c.account_id, c.unit, c.month, c.id, t.created_at, -t.amount, false
               FROM charge c JOIN ledger_transaction t ON t.charge_id = c.id AND t.kind = 'refund'
         )
-        SELECT id::text FROM (
-            SELECT *, sum(amount) OVER (PARTITION BY account_id, month ORDER BY at, amount > 0, id) AS upto FROM moved) spent
-         WHERE is_accepted AND amount > 0 AND at > since AND upto > most""",  # noqa: S608 - a constant of this program
+        SELECT s.id::text FROM (
+            SELECT *, sum(amount) OVER (PARTITION BY account_id, unit, month ORDER BY at, amount > 0, id) AS upto
+              FROM moved) s
+          JOIN ledger_balance b USING (account_id)
+         CROSS JOIN LATERAL (SELECT spend_limit FROM ledger_limitchange n
+                              WHERE n.account_id = s.account_id AND coalesce(n.since < s.at, true)
+                              ORDER BY n.id DESC LIMIT 1) held
+         WHERE s.is_accepted AND s.amount > 0
+           AND s.upto > held.spend_limit + coalesce(b.comfort_share, 0) * {COMFORT_SLOTS}
+           AND NOT EXISTS (SELECT FROM ledger_limitchange n WHERE n.account_id = s.account_id AND n.since = s.at)""",  # noqa: S608
     ),
     Check(
         name="key_limits_counted",

@@ -246,11 +246,24 @@ def test_a_refund_gives_everything_back(ann: Payer, studio: Api) -> None:
 
 def test_a_refund_in_part(ann: Payer, studio: Api) -> None:
     path = f"/v1/charges/{authorize(studio, ann)['id']}/refund"
-    assert studio.post(path, {"amount": "1.5", "reason": "Late."}).body["balance"] == "46.5"
+    part = studio.post(path, {"amount": "1.5", "reason": "Late."}).body
+    assert (part["status"], part["amount"], part["refunded"], part["balance"]) == (
+        "settled", "1.5", "1.5", "46.5",
+    )  # fmt: skip
+    assert (part["metadata"]["cost"], part["metadata"]["cost_estimate"]) == ("3.5", "5")
     too_much = studio.post(path, {"amount": "3.6", "reason": "Late."})
     assert (too_much.status, too_much.body["refundable"]) == (409, "3.5")
     rest = studio.post(path, {"amount": "3.5", "reason": "Late."})
     assert (rest.body["status"], rest.body["balance"]) == ("refunded", "50")
+    assert (rest.body["amount"], rest.body["refunded"], rest.body["metadata"]["cost"]) == ("3.5", "5", "0")
+
+
+def test_a_refund_tells_where_the_work_ran(eva: Payer, studio: Api) -> None:
+    charge = hold(studio, eva)
+    routing = {"provider": "fal", "provider_name": "fal.ai", "executed_model": "x/1", "upstream_id": "u1"}
+    studio.post(f"/v1/charges/{charge['id']}/settle", {"cost": "0.03", **routing})
+    reply = studio.post(f"/v1/charges/{charge['id']}/refund", {"amount": "0.01", "reason": "Grainy."})
+    assert reply.body["metadata"] == {"cost": "0.02", "cost_estimate": "0.04", **routing}
 
 
 @pytest.mark.parametrize(

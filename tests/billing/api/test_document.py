@@ -36,7 +36,9 @@ PROMISED = {
     ("post", "/v1/charges/batch"): {"data"},
     ("post", "/v1/charges/{charge_id}/settle"): {"status", "metadata", "returned", "balance", "available"},
     ("post", "/v1/charges/{charge_id}/void"): {"status"},
-    ("post", "/v1/charges/{charge_id}/refund"): {"status"},
+    ("post", "/v1/charges/{charge_id}/refund"): {
+        "status", "unit", "metadata", "amount", "refunded", "transaction", "balance",
+    },
     ("get", "/v1/keys"): {"data", "next_cursor"},
     ("put", "/v1/keys/{key_id}/limit"): {
         "id", "monthly_limit", "total_budget", "spent_this_month", "spent_in_all", "resets_at",
@@ -108,7 +110,7 @@ def test_types_of_history_are_the_promised_ones() -> None:
 def test_every_operation_tells_its_errors_as_problems() -> None:
     for path, method, operation in operations(document()):
         statuses = set(operation["responses"])
-        assert {"429", "500", "503"} <= statuses, f"{method} {path}"
+        assert {"422", "429", "500", "503"} <= statuses, f"{method} {path}"
         if operation.get("security") != [{}, {"AnyKey": []}]:
             assert {"401", "403"} <= statuses, f"{method} {path}"
         for status, response in operation["responses"].items():

@@ -1,6 +1,7 @@
 """What all answers share: methods, unknown addresses, headers, errors nobody expected, and the rate."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from billing.throttle import Rate, Throttle, throttle
 from tests.billing.api.conftest import Api, Payer
 
 ROUTES = sorted({path.replace("{charge_id}", "ch_" + "0" * 32) for path, _, _ in operations(document())})
+CALLS = [(method.upper(), re.sub(r"{\w+}", "x", path)) for path, method, _ in operations(document())]
+PUBLIC = {"/v1/pricing"}
 
 
 @pytest.mark.parametrize("path", [*ROUTES, "/v1/openapi.json", "/v1/docs"])
@@ -42,6 +45,28 @@ def test_an_unknown_address_is_a_problem(anyone: Api, path: str) -> None:
     assert response.status_code == 404
     assert response["Content-Type"] == "application/problem+json"
     assert json.loads(response.content)["code"] == "not_found"
+
+
+@pytest.mark.parametrize(("method", "path"), CALLS)
+def test_a_query_nobody_knows_is_refused_at_every_address(
+    ann: Payer, studio: Api, method: str, path: str
+) -> None:
+    for api in (ann.api, studio):
+        reply = api.call(method, f"{path}?moth=1")
+        assert (reply.status, reply.code, reply.fields) == (422, "invalid_request", {"moth"})
+    assert Client().generic(method, f"{path}?moth=1").status_code == (422 if path in PUBLIC else 401)
+
+
+@pytest.mark.parametrize("path", ["/v1/openapi.json", "/v1/docs"])
+def test_the_document_takes_no_query(anyone: Api, path: str) -> None:
+    assert anyone.get(f"{path}?moth=1").status == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("GET", "/v1/nothing", 404), ("POST", "/v1/usage", 405)]
+)
+def test_what_is_not_there_is_told_before_its_query(ann: Payer, method: str, path: str, status: int) -> None:
+    assert ann.api.call(method, f"{path}?moth=1").status == status
 
 
 def test_a_problem_has_its_fields(ann: Payer) -> None:

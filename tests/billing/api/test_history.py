@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils.timezone import now
 
-from billing.ledger import usage_days
+from billing.ledger import balances, usage_days
 from billing.ledger.models import Charge, Transaction
 from billing.selectors.api import instant
-from tests.billing.api.conftest import Api, Payer
+from tests.billing.api.conftest import CREDIT, Api, Payer
 from tests.billing.api.working import authorize, hold
 
 
@@ -43,6 +44,35 @@ def test_what_was_held_then_is_told_after_it_ended(eva: Payer, studio: Api) -> N
         held["available"],
     )
     assert (after["balance"], after["held"]) == ("20.49", "0")
+
+
+def test_what_was_available_counts_the_credit_limit_of_that_instant(ann: Payer) -> None:
+    opened = now()
+    limits = []
+    for limit in (30, 0, 12):
+        balances.set_credit_limit(ann.account.pk, limit * CREDIT)
+        limits.append(now())
+    bodies = [ann.api.get(f"/v1/balance?as_of={instant(moment)}").body for moment in (opened, *limits)]
+    assert [(body["credit_limit"], body["available"]) for body in bodies] == [
+        ("0", "50"), ("30", "80"), ("0", "50"), ("12", "62"),
+    ]  # fmt: skip
+    assert bodies[-1]["available"] == ann.api.get("/v1/balance").body["available"]
+    moved = ann.api.get(f"/v1/balance/changes?from={instant(limits[0])}").body
+    assert (moved["opening"]["available"], moved["closing"]["available"], moved["change"]) == (
+        "80",
+        "62",
+        "0",
+    )
+
+
+def test_where_the_credit_limit_was_not_noted_it_is_not_made_up(ann: Payer) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("UPDATE ledger_limitchange SET since = now(), credit_limit = 9000000")
+        cursor.execute("SET LOCAL session_replication_role = DEFAULT")
+    before = ann.api.get(f"/v1/balance?as_of={instant(now() - timedelta(hours=1))}").body
+    assert before["credit_limit"] is None
+    assert before["available"] == before["balance"]
 
 
 @pytest.mark.parametrize("path", ["/v1/balance?as_of=", "/v1/balance/changes?from=2026-01-01T00:00:00Z&to="])

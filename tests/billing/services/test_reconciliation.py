@@ -167,6 +167,16 @@ def test_a_figure_changed_by_hand_is_found(busy: uuid.UUID, sql: str, name: str)
     assert name in broken()
 
 
+@pytest.mark.parametrize("credit", [0, 5])
+def test_what_had_lapsed_pays_for_no_work_whatever_the_account_may_owe(
+    open_account: OpenAccount, credit: int
+) -> None:
+    account = open_account(100, credit_limit=credit)
+    settle(hold(account, 2), 1)
+    tamper("UPDATE ledger_grant SET expires_at = created_at + interval '1 microsecond'")
+    assert "nothing_spent_lapsed" in broken()
+
+
 def test_what_is_not_sent_in_time_or_was_given_up_is_found(busy: uuid.UUID) -> None:
     message = OutboxMessage.objects.create(kind="mail", key="late", payload={})
     assert broken() == set()

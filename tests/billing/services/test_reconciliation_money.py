@@ -9,7 +9,6 @@ from django.utils.timezone import now
 from accounts import keys
 from accounts.models import BillingAccount
 from billing.ledger import key_limits, refunds
-from billing.ledger.balances import set_spend_limit
 from billing.ledger.holds import FinishRequest, finish, place
 from billing.ledger.refunds import refund_charge
 from billing.models import Payment, Reversal, StatusChange
@@ -183,11 +182,20 @@ def test_what_is_damaged_about_a_charge_is_found(worked: BillingAccount, name: s
 
 
 def test_what_was_accepted_beyond_the_limit_is_found_and_named(worked: BillingAccount) -> None:
-    set_spend_limit(worked.pk, None)
+    """Also where the limit was raised, lowered or taken away since: what counts is the one of that moment."""
+    damage("UPDATE ledger_balance SET spend_limit = NULL")
     beyond = hold(worked.pk, 20)
-    set_spend_limit(worked.pk, 30 * CREDIT)
-    found = next(item for item in reconciliation.run() if item.name == "limits_kept")
-    assert found.examples == (str(beyond),)
+    for later in (30, 100, 1, None):
+        limits.set_spending_limit(worked.pk, None if later is None else later * CREDIT)
+        found = next(item for item in reconciliation.run() if item.name == "limits_kept")
+        assert found.examples == (str(beyond),)
+
+
+def test_what_was_accepted_while_there_was_no_limit_is_no_breach(worked: BillingAccount) -> None:
+    limits.set_spending_limit(worked.pk, None)
+    hold(worked.pk, 20)
+    limits.set_spending_limit(worked.pk, 30 * CREDIT)
+    assert broken() == set()
 
 
 def test_what_came_back_meanwhile_made_room_within_the_limit(worked: BillingAccount) -> None:
@@ -216,9 +224,8 @@ def test_what_a_report_gave_back_made_room_within_the_limit(worked: BillingAccou
 
 def test_what_a_report_gave_back_later_had_made_no_room(worked: BillingAccount) -> None:
     first = hold(worked.pk, 15)
-    set_spend_limit(worked.pk, None)
+    damage("UPDATE ledger_balance SET spend_limit = NULL")
     beyond = hold(worked.pk, 15)
-    set_spend_limit(worked.pk, 30 * CREDIT)
     reported(first, 1)
     found = next(item for item in reconciliation.run() if item.name == "limits_kept")
     assert found.examples == (str(beyond),)

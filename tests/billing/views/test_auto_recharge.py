@@ -7,9 +7,9 @@ from django.test import Client
 from django.utils.timezone import now
 
 from accounts.models import BillingAccount, Role
-from billing.models import AutoRecharge, Payment, PaymentMethod
+from billing.models import AutoRecharge, BalanceAlert, Payment, PaymentMethod
 from tests.billing import paying
-from tests.billing.views.conftest import CREDIT, SignIn
+from tests.billing.views.conftest import CREDIT, SignIn, work
 from tests.stripe_simulator.fixtures import Simulator
 
 RULE = {"enabled": "on", "threshold": "20", "amount": "25", "monthly_cap": "100"}
@@ -182,3 +182,25 @@ def test_a_pause_after_three_declines_says_what_to_do(
     said = words(browser.get("/auto-recharge").content.decode())
     assert "declined three times in a row" in said
     assert "Your card was declined." in said
+
+
+def test_a_cap_that_is_used_up_is_said_and_nothing_is_announced(
+    payments_at: Simulator, account: BillingAccount, browser: Client
+) -> None:
+    """Saving charges nothing then, so it must not say so; a higher cap does again. The overview warns too."""
+    paying.save_card(account, payments_at)
+    rule = RULE | {"threshold": "400", "monthly_cap": "25"}
+    browser.post("/auto-recharge", rule)
+    assert paying.credits(account) == 300
+    said = words(browser.get("/auto-recharge").content.decode())
+    assert "The monthly cap is used up. $25.00 were charged this month" in said
+    assert "Charges now." not in said
+    raised = words(browser.get("/auto-recharge/sentence", rule | {"monthly_cap": "50"}).content.decode())
+    assert "Charges now." in raised
+    assert "The monthly cap is used up" not in raised
+    work(account, 30)
+    BalanceAlert.objects.create(account=account, below=280 * CREDIT)
+    page = words(browser.get("/").content.decode())
+    assert "Cap used up" in page
+    assert "Your balance is low." in page
+    assert "raise the monthly cap" in page

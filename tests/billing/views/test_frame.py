@@ -1,5 +1,7 @@
 """Every page of billing: whole, under the strict policy, for members only, in the chosen colours."""
 
+import re
+
 import pytest
 from django.template import Context
 from django.template.loader import get_template
@@ -160,3 +162,8 @@ def test_times_are_in_the_viewer_s_zone_with_utc_on_hover(account: BillingAccoun
 def test_money_is_written_in_the_viewer_s_way(account: BillingAccount, browser: Client) -> None:
     User.objects.update(locale="de")
     assert "5,00" in browser.get("/").content.decode().replace('<span class="money-cents">', "")
+
+
+def test_the_estimate_has_its_place_under_pricing(browser: Client) -> None:
+    html = browser.get("/pricing/estimate").content.decode()
+    assert re.search(r'href="/pricing"[^>]*aria-current="page"', html)

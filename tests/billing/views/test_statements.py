@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from django.db import DatabaseError, connection
 from django.test import Client
+from django.utils.html import strip_tags
 from portal_client import keyring
 from portal_client import statements as checking
 from pypdf import PdfReader
 
 from accounts.models import BillingAccount
-from billing.ledger import grants
+from billing.ledger import balances, grants
 from billing.models import Statement
 from billing.selectors import statements as read
 from billing.services import statements
@@ -243,6 +244,15 @@ def test_the_page_begins_with_this_month(told: BillingAccount, browser: Client) 
     changes = browser.get("/balance/changes").context["changes"]
     assert (changes.opening.balance, changes.closing.balance) == (35 * CREDIT, 20 * CREDIT)
     assert changes.opening.moment == datetime(2026, 10, 1, tzinfo=UTC)
+
+
+def test_what_was_available_is_told_with_the_credit_limit_of_then(
+    told: BillingAccount, browser: Client
+) -> None:
+    balances.set_credit_limit(told.pk, 30 * CREDIT)
+    text = " ".join(strip_tags(browser.get("/balance/changes").content.decode()).split())
+    assert text.count("credit limit 30") == 1
+    assert "credit limit 30 credits · 50 credits available" in text
 
 
 def test_nothing_moved_is_said(told: BillingAccount, browser: Client) -> None:
