@@ -175,9 +175,13 @@ class Account:
         return self._take_back(event, purchase, min(purchase.due(event.cash), unspent), lot)
 
     def restore(self, event: Event) -> str:
-        """The refund did not go through: what it took comes back, and its cash did not go back."""
-        _, taken = self._purchase(event).back.pop(event.answer["reversal"])
-        return self.give(event) or ("" if event.amount == taken else f"it had taken {taken}")
+        """The refund did not go through: its cash did not go back, and its credits are in the purchase's lot again."""
+        purchase = self._purchase(event)
+        _, taken = purchase.back.pop(event.answer["reversal"])
+        self._move(taken)
+        self.lots[purchase.lot].remaining += min(taken, max(0, self.balance - self._in_lots()))
+        self._note_next_expiry()
+        return "" if event.amount == taken else f"it had taken {taken}"
 
     def _purchase(self, event: Event) -> Purchase:
         assert event.charge is not None

@@ -265,7 +265,7 @@ def compare(limits: dict[uuid.UUID, int], events: list[Event]) -> list[str]:
     for lot in Grant.objects.filter(account_id__in=accounts):
         lots[lot.transaction_id].append(lot)
     for event in events:
-        if event.verb in ("give", "buy", "restore", "refund"):
+        if event.verb in ("give", "buy", "refund"):
             brought = lots.get(event.answer["id"], [])
             event.lots = [
                 (lot.pk, lot.priority, lot.expires_at or FOREVER, lot.source == "topup") for lot in brought

@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Min, Sum
+from django.db.models import F, Min, Sum
 
 from billing.ledger import clock
 from billing.ledger.errors import KeyReused, NotEnough
-from billing.ledger.models import Balance, Grant, Transaction
+from billing.ledger.models import Balance, Grant, GrantUse, Transaction
 from billing.ledger.post import Entry, lock, post
 
 
@@ -184,4 +184,45 @@ def withdraw(
     )
     post([entry])
     note_next_expiry(account_id)
+    return Transaction.objects.get(pk=entry.id)
+
+
+@transaction.atomic
+def give_back(
+    taken: Transaction,
+    *,
+    kind: str,
+    description: str,
+    key: str,
+    counterpart: str | None = None,
+    reference: str = "",
+    details: dict[str, Any] | None = None,
+) -> Transaction:
+    """Undo a withdrawal once per business key: its credits return to the grants they came from, good as long as those are.
+
+    A debt is covered first. The account must be counted in the unit that it was counted in then. Raises KeyReused.
+    """
+    balance = lock(taken.account_id)[taken.account_id]
+    if (first := _repeat(key, taken.account_id, -taken.amount)) is not None:
+        return first
+    entry = Entry(
+        account_id=taken.account_id,
+        kind=kind,
+        amount=-taken.amount,
+        description=description,
+        key=key,
+        counterpart=counterpart,
+        reference=reference,
+        details=details or {},
+    )
+    post([entry])
+    balance.refresh_from_db()
+    left = min(entry.amount, max(0, balance.balance - lots_total(taken.account_id)))
+    for use in GrantUse.objects.filter(transaction_id=taken.pk, amount__gt=0).order_by("-grant_id"):
+        back = min(left, use.amount)
+        if back > 0:
+            Grant.objects.filter(pk=use.grant_id).update(remaining=F("remaining") + back, is_spent=False)
+            GrantUse.objects.create(transaction_id=entry.id, grant_id=use.grant_id, amount=-back)
+        left -= back
+    note_next_expiry(taken.account_id)
     return Transaction.objects.get(pk=entry.id)

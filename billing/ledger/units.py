@@ -13,8 +13,8 @@ from django.db.models import Case, F, Sum, When
 from billing.ledger import clock, grants
 from billing.ledger.chart import SET_ASIDE
 from billing.ledger.errors import NotEmpty
-from billing.ledger.models import Balance, Charge, Grant, GrantUse, Transaction
-from billing.ledger.post import Entry, lock, post
+from billing.ledger.models import Balance, Charge, Transaction
+from billing.ledger.post import lock
 
 
 @transaction.atomic
@@ -43,26 +43,19 @@ def set_aside(account_id: uuid.UUID, *, description: str, key: str) -> Transacti
 @transaction.atomic
 def bring_back(put_by: Transaction, *, description: str, key: str) -> Transaction:
     """What was set aside is there again, in the grants it came from; what lapsed meanwhile lapses now."""
-    account_id = put_by.account_id
-    lock(account_id)
+    lock(put_by.account_id)
     if (first := grants.posted(key)) is not None:
         return first
-    entry = Entry(
-        account_id=account_id,
+    back = grants.give_back(
+        put_by,
         kind="adjustment",
-        amount=-put_by.amount,
         description=description,
         key=key,
         counterpart=SET_ASIDE,
         reference=put_by.public_id,
     )
-    post([entry])
-    for use in GrantUse.objects.filter(transaction_id=put_by.pk):
-        Grant.objects.filter(pk=use.grant_id).update(remaining=F("remaining") + use.amount, is_spent=False)
-        GrantUse.objects.create(transaction_id=entry.id, grant_id=use.grant_id, amount=-use.amount)
-    grants.note_next_expiry(account_id)
-    grants.expire(account_id)
-    return Transaction.objects.get(pk=entry.id)
+    grants.expire(put_by.account_id)
+    return back
 
 
 @transaction.atomic

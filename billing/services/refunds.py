@@ -183,9 +183,9 @@ def _take(request_id: uuid.UUID, by: User | None, reason: str) -> RefundRequest:
 def _give_back(request_id: uuid.UUID, why: str) -> None:
     """Stripe will not send the money: the credits come back, good as long as they were."""
     row = _locked(request_id)
-    if row.status != Status.SENT:
+    if row.status != Status.SENT or row.transaction_id is None:
         return
-    restored = reversals.give_again(row.payment, row.withdrawn, key=f"refund_undone:{row.pk.hex}")
+    restored = reversals.give_again(row.payment, row.transaction_id, key=f"refund_undone:{row.pk.hex}")
     row.status, row.restored_id, row.reason = Status.FAILED, restored, why[:200]
     row.save()
 

@@ -15,7 +15,7 @@ from billing.gateways import gateway
 from billing.gateways.protocol import ReversalState
 from billing.ledger import balances, grants
 from billing.ledger.chart import STRIPE_CLEARING
-from billing.ledger.models import Grant
+from billing.ledger.models import Grant, Transaction
 from billing.ledger.post import lock as lock_balances
 from billing.models import Payment, RefundRequest, Reversal
 from billing.services import payments, validity
@@ -177,21 +177,33 @@ def _restore(reversal: Reversal) -> None:
     if reversal.transaction_id is None or reversal.restored_id is not None:
         return
     key = f"refund_undone:{reversal.stripe_id}"
-    reversal.restored_id = give_again(reversal.payment, reversal.withdrawn, key=key)
+    reversal.restored_id = give_again(reversal.payment, reversal.transaction_id, key=key)
 
 
-def give_again(payment: Payment, micros: int, *, key: str) -> uuid.UUID:
-    """Credits that a refund took come back, once per key, good as long as they were; the transaction's id."""
-    found = lot(payment)
+def give_again(payment: Payment, taken_id: uuid.UUID, *, key: str) -> uuid.UUID:
+    """Credits that a refund took come back, once per key, to the grant they came from; the transaction's id.
+
+    Where the account changed its unit meanwhile they come as a grant of their own, good as long as they were.
+    """
+    taken = Transaction.objects.get(pk=taken_id)
+    counted_in = lock_balances(payment.account_id)[payment.account_id].unit
+    words = "Refund did not go through: credits returned"
+    details = {"payment": payment.public_id}
+    if counted_in == taken.unit:
+        back = grants.give_back(
+            taken, kind="topup", description=words, key=key, reference=payment.public_id, details=details
+        )
+        return back.pk
+    terms, found = snapshot.current().terms(payment.account.profile), lot(payment)
     posted = grants.add(
         account_id=payment.account_id,
-        micros=_in_unit_of_account(payment, micros),
+        micros=terms.credits_for(terms.cash_for(-taken.amount, taken.unit), counted_in),
         source="topup",
         kind="topup",
-        description="Refund did not go through: credits returned",
+        description=words,
         key=key,
         expires_at=found.expires_at if found else None,
         reference=payment.public_id,
-        details={"payment": payment.public_id},
+        details=details,
     )
     return posted.pk

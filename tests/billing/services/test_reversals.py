@@ -10,7 +10,7 @@ from accounts.models import BillingAccount
 from billing.gateways import gateway
 from billing.ledger.models import Transaction
 from billing.models import Payment, Reversal
-from billing.services import reversals, topups
+from billing.services import reconciliation, reversals, topups
 from tests.billing.paying import CREDIT, OK, credits, spend, start
 from tests.billing.webhooks.conftest import Post, endpoint, events, post
 from tests.stripe_simulator.fixtures import Simulator
@@ -106,6 +106,21 @@ def test_a_refund_that_fails_later_gives_the_credits_back(
     assert row is not None
     assert row.status == "failed"
     assert credits(account) == 300
+
+
+def test_a_refund_after_one_that_failed_takes_what_came_back(
+    account: BillingAccount, payments_at: Simulator
+) -> None:
+    """The credits are in their purchase's grant again; otherwise the money would go back and the credits stay."""
+    payment = bought(account, payments_at, REFUND_FAILS_LATER)
+    failed = gateway().refund_state(refund(payments_at, payment))
+    for status in ("succeeded", "failed"):
+        reversals.take_over(Reversal.Kind.REFUND, replace(failed, status=status))
+    spend(account, 50 + 100)
+    reversals.take_over(Reversal.Kind.REFUND, replace(failed, id="re_second", status="succeeded"))
+    assert credits(account) == 0
+    assert Reversal.objects.get(stripe_id="re_second").withdrawn == 150 * CREDIT
+    assert [finding.name for finding in reconciliation.run() if finding.breaches] == []
 
 
 def test_news_of_an_earlier_standing_that_come_late_change_nothing(
