@@ -16,11 +16,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.timezone import now
 from pydantic import ValidationError
 
-from catalog.models import AIModel, CatalogVersion, Operation, PriceBook, Profile
+from catalog.models import AIModel, Operation, PriceBook, Profile
 from catalog.pricing.book import CompiledItem, Key
 from catalog.pricing.engine import PriceBook as PureBook
 from catalog.pricing.errors import InvalidBook
@@ -179,7 +179,10 @@ def in_event_loop() -> bool:
 
 
 def _token() -> UUID | None:
-    return CatalogVersion.objects.filter(pk=1).values_list("token", flat=True).first()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT token FROM catalog_catalogversion WHERE id = 1")
+        row = cursor.fetchone()
+    return None if row is None else row[0]
 
 
 def _loaded(token: UUID | None, previous: Snapshot | None) -> Snapshot:

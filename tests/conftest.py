@@ -13,6 +13,19 @@ from config.embedded import browsers
 from tests.live import LivePortal
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of two that share the work none should begin the longest test when the other has nothing left."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_how_soon)
+
+
+def _how_soon(item: pytest.Item) -> int:
+    slow = item.get_closest_marker("slow")
+    if slow and slow.kwargs.get("first"):
+        return 0
+    return 1 if slow or item.get_closest_marker("e2e") else 2
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _empty_the_ledger_between_tests() -> Iterator[None]:
     """Lets the test database be emptied after a test with real transactions, quickly.

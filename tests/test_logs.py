@@ -52,6 +52,7 @@ def production_lines(program: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in done.stderr.splitlines()]
 
 
+@pytest.mark.slow
 def test_production_logs_json_with_what_is_bound_and_nothing_secret() -> None:
     warned, failed, done = production_lines(TALKATIVE)
     assert (warned["event"], warned["level"]) == ("payment pay_1 of [hidden] was refused", "warning")

@@ -9,7 +9,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -68,6 +68,15 @@ def ensure(*, development: bool) -> None:
 def enter(argv: list[str]) -> None:
     """Continue in ``.venv``; does not return."""
     os.execv(PYTHON, [str(PYTHON), *argv])  # noqa: S606 - our own interpreter, our own arguments
+
+
+def keep_compiled(environment: MutableMapping[str, str]) -> None:
+    """Let what we start keep its compiled Python: each process would compile Django again, for seconds.
+
+    Where PYTHONDONTWRITEBYTECODE wants none beside the code, as in many containers, it is kept in ``.local``.
+    """
+    if environment.pop("PYTHONDONTWRITEBYTECODE", ""):
+        environment.setdefault("PYTHONPYCACHEPREFIX", str(LOCAL / "bytecode"))
 
 
 def lock_hash(lock: Path) -> str:

@@ -22,6 +22,8 @@ def main(argv: list[str]) -> int:
     name = argv[1] if len(argv) > 1 else "help"
     try:
         bootstrap.ensure(development=name == "test")
+        if name in OURS:
+            bootstrap.keep_compiled(os.environ)
         if not bootstrap.inside() and not bootstrap.in_foreign_environment():
             bootstrap.enter(argv)
         if name in OURS:

@@ -249,6 +249,7 @@ def test_hostile_texts_are_refused_and_not_crashed_on(text: str) -> None:
     assert problems(text)
 
 
+@pytest.mark.slow
 def test_a_ten_thousand_row_import_is_read_in_seconds_and_all_its_mistakes_named() -> None:
     rows = "".join(
         f'\n[[model]]\nid = "m-{number}"\nname = "M"\nprices = [{{ operation = "generate", price = {number % 7 - 1} }}]\n'

@@ -101,6 +101,7 @@ def book(*items: Item, plans: tuple[PlanTier, ...] = ()) -> PriceBook:
     return build_book(info, items)
 
 
+@pytest.mark.slow
 @settings(max_examples=400, deadline=None)
 @given(rate=rates, minimum=minimums, request=requests)
 def test_any_rate_costs_what_the_oracle_says(

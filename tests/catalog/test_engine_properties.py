@@ -133,6 +133,7 @@ offers = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(items=lists(), key=st.sampled_from(KEYS), request=requests, agreed=offers)
 def test_any_estimate_is_the_oracle_s(
@@ -166,6 +167,7 @@ reports = st.none() | st.dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=120, deadline=None)
 @given(items=lists(), request=requests, report=reports, agreed=offers)
 def test_any_delivered_pipeline_costs_what_its_report_says_is_done(

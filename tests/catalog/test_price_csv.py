@@ -170,6 +170,7 @@ def test_no_cell_is_a_formula() -> None:
     assert price_csv.read(book, text.encode()) == drafts.entries(book)
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_are_taken_over_in_seconds_or_not_at_all() -> None:
     book = draft("ads")
     AIModel.objects.bulk_create(

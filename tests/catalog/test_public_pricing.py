@@ -7,18 +7,18 @@ from typing import Any
 import pytest
 from django.utils.timezone import now
 
-from catalog import loader, services, snapshot
+from catalog import services, snapshot
 from catalog.models import AIModel, Operation
 from catalog.pricing.types import Discount
 from catalog.selectors import default_profile, public_pricing
+from tests import price_lists
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def _stored() -> None:
-    for name in ("ads", "images", "toon", "sites", "gateway"):
-        services.store_profile(loader.read(loader.find(name)))
+    price_lists.load("ads", "images", "toon", "sites", "gateway")
 
 
 def operation(document: dict[str, Any], model: str, name: str) -> dict[str, Any]:

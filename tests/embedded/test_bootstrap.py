@@ -1,6 +1,8 @@
 """What the bootstrap hands on to uv."""
 
-from config.embedded.bootstrap import uv_environment
+import pytest
+
+from config.embedded.bootstrap import LOCAL, keep_compiled, uv_environment
 
 PIP = {
     "index-url": "https://packages.example/simple",
@@ -32,3 +34,16 @@ def test_what_uv_was_told_itself_wins_over_pips_settings() -> None:
 
 def test_an_activated_environment_of_someone_elses_is_not_filled() -> None:
     assert "VIRTUAL_ENV" not in uv_environment({"VIRTUAL_ENV": "/somewhere"}, {})
+
+
+def test_compiled_python_is_kept_aside_where_none_is_wanted_beside_the_code() -> None:
+    environment = {"PYTHONDONTWRITEBYTECODE": "1"}
+    keep_compiled(environment)
+    assert environment == {"PYTHONPYCACHEPREFIX": str(LOCAL / "bytecode")}
+
+
+@pytest.mark.parametrize("told", [{}, {"PYTHONPYCACHEPREFIX": "/elsewhere"}])
+def test_where_python_keeps_it_by_itself_nothing_is_said(told: dict[str, str]) -> None:
+    environment = dict(told)
+    keep_compiled(environment)
+    assert environment == told

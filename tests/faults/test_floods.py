@@ -10,6 +10,7 @@ from tests.fire import SEED, Noted
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.slow(first=True)
 def test_every_event_fifty_times_counts_once(world: World, note: Noted) -> None:
     told = deliveries.run(world, BY_NAME["deliveries"].suite, SEED)
     note("deliveries", told, SEED)
@@ -17,6 +18,7 @@ def test_every_event_fifty_times_counts_once(world: World, note: Noted) -> None:
     assert not told.breaches, f"seed {SEED}"
 
 
+@pytest.mark.slow(first=True)
 def test_no_nonsense_is_a_server_error(world: World, note: Noted) -> None:
     told = garbage.run(world, BY_NAME["inputs"].suite, SEED)
     note("inputs", told, SEED)

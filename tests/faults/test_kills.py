@@ -20,6 +20,7 @@ def durable_world(django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
         yield made
 
 
+@pytest.mark.slow(first=True)
 def test_killed_clients_and_workers_lose_and_double_nothing(world: World, note: Noted) -> None:
     told = kills.run(world, BY_NAME["kills"].suite, SEED)
     note("kills", told, SEED)

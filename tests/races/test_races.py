@@ -21,6 +21,7 @@ ROUNDS = int(os.environ.get("RACE_ROUNDS", str(IN_THE_SUITE)))
 GUARDED = [name for name, race in RACES.items() if race.guard is not None]
 
 
+@pytest.mark.slow(first=True)
 def test_every_promise_is_kept(crew: Crew, note: Noted) -> None:
     results = [races.run(crew, name, ROUNDS, SEED) for name in RACES]
     breaches = [words for result in results for words in result.breaches]

@@ -24,6 +24,7 @@ $$
 OTHER_ORDER = Guard("the order in which grants are used", sql=(BACKWARDS,))
 
 
+@pytest.mark.slow(first=True)
 def test_the_ledger_answers_as_the_oracle(world: World, note: Noted) -> None:
     told = storm.run(world, BY_NAME["operations"].suite, SEED)
     note("operations", told, SEED)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.utils.timezone import now
 
 from billing.ledger import balances
@@ -49,6 +50,7 @@ def test_together_they_take_no_more_than_there_is(ann: Payer, studio: Api) -> No
     assert balances.of(ann.account.pk).balance == 0
 
 
+@pytest.mark.slow
 def test_five_hundred_at_once(ann: Payer, studio: Api) -> None:
     ann.give(2450)
     reply = studio.post(PATH, batch(*[work(ann) for _ in range(500)]))
@@ -68,6 +70,7 @@ def test_not_none_and_not_more(ann: Payer, studio: Api) -> None:
     assert not Charge.objects.exists()
 
 
+@pytest.mark.slow
 def test_a_batch_may_be_larger_than_one_charge(ann: Payer, studio: Api) -> None:
     padding = "x" * 250
     reply = studio.post(PATH, batch(*[work(ann, reference=padding, model="n" * 80) for _ in range(500)]))

@@ -25,8 +25,7 @@ START = datetime(2027, 1, 31, 10, tzinfo=UTC)
 
 def load() -> None:
     """The three profiles, as they are bundled."""
-    for name in ("toon", "sites", "gateway"):
-        price_lists.load(name)
+    price_lists.load("toon", "sites", "gateway")
     snapshot.refresh()
 
 

@@ -81,6 +81,7 @@ def test_what_was_held_at_any_instant_is_what_all_charges_say(
     assert ChargeBlock.objects.exists() is (kept_up != "never")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("blocks", [True, False])
 @pytest.mark.parametrize("most", [1, 3, 50])
 def test_the_largest_movements_are_those_of_the_whole_history(

@@ -1,6 +1,5 @@
 """The statement of every profile's accounts is checked offline, and none that was altered anywhere is in order."""
 
-import io
 import random
 import uuid
 from collections.abc import Callable
@@ -8,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
 from portal_client import keyring
 from portal_client import statements as checking
 
@@ -21,6 +19,7 @@ from billing.services import invoicing, signing, statements
 from billing.services.adjustments import adjust
 from billing.services.modes import Asked, switch
 from catalog import snapshot
+from tests import price_lists
 from tests.billing.ledger.conftest import at, hold, settle, wanted
 from tests.billing.services.plans import account, profiles
 
@@ -74,8 +73,7 @@ def work(payer: BillingAccount) -> None:
 
 @pytest.fixture(params=CASES)
 def statement(request: pytest.FixtureRequest) -> Statement:
-    for name in ("ads", "images"):
-        call_command("load_profile", name, stdout=io.StringIO())
+    price_lists.load("ads", "images")
     snapshot.refresh()
     at(FEBRUARY)
     payer = CASES[request.param]()
@@ -102,6 +100,7 @@ def in_order(file: Path, keys: dict[str, bytes]) -> bool:
     return not report.wrong and not report.not_checked
 
 
+@pytest.mark.slow
 def test_it_is_in_order_until_a_single_character_is_another(statement: Statement, tmp_path: Path) -> None:
     keys = keyring.read({"keys": signing.listed()})
     file = saved(statement, tmp_path)

@@ -15,7 +15,9 @@ LINK = re.compile(r'<a [^>]*?href="([^"#][^"]*)"')
 FAR_ENOUGH = 60
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize(
+    "profile", [PROFILES[0], *(pytest.param(other, marks=pytest.mark.slow) for other in PROFILES[1:])]
+)
 def test_no_link_leads_nowhere(ads: None, sign_in: SignIn, profile: str) -> None:
     price_lists.load(profile)
     account = open_account(name="Nord", email="pay@nord.example", profile=profile)

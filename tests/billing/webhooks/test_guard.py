@@ -2,9 +2,11 @@
 
 import json
 import time
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from djstripe.models import Event, WebhookEndpoint, WebhookEventTrigger
 from pytest_django import Settings
@@ -121,10 +123,11 @@ def test_refuses_a_broken_signature(endpoint: WebhookEndpoint, header: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("seconds", "status"), [(-301, 400), (301, 400), (-86_400, 400), (86_400, 400), (-295, 200), (295, 200)]
+    ("seconds", "status"), [(-301, 400), (301, 400), (-86_400, 400), (86_400, 400), (-300, 200), (300, 200)]
 )
 def test_only_what_was_signed_within_five_minutes_either_way(post: Post, seconds: int, status: int) -> None:
-    assert post(event(), at=int(time.time()) + seconds) == status
+    with time_machine.travel(datetime.now(UTC).replace(microsecond=0), tick=False):
+        assert post(event(), at=int(time.time()) + seconds) == status
 
 
 def test_a_rotated_secret_works_beside_the_old_one(post: Post, settings: Settings) -> None:
