@@ -36,5 +36,7 @@ def test_axe_finds_nothing_and_nothing_spills_over(ads: None, live_server: LiveS
             page.wait_for_load_state("networkidle")
             found = Axe().run(page, context=".db", options=RULES)
             assert found.violations_count == 0, found.generate_report()
-            spills = page.evaluate("document.querySelector('.db').scrollWidth - document.querySelector('.db').clientWidth")
+            spills = page.evaluate(
+                "document.querySelector('.db').scrollWidth - document.querySelector('.db').clientWidth"
+            )
             assert spills <= 0, (theme, phone)
