@@ -38,7 +38,9 @@ class Amounts:
 
 
 def _shown(name: str, *, coins: bool) -> Any:
-    @admin.display(description=name.removesuffix("_minor").replace("_", " "))
+    label = "amount" if name == "micros" else name.removesuffix("_minor").replace("_", " ")
+
+    @admin.display(description=label)
     def text(self: Amounts, row: Any) -> str:
         value = getattr(row, name)
         if value is None:

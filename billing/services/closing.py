@@ -23,9 +23,9 @@ from billing.models import (
     Subscription,
 )
 from billing.models.payments import OPEN_DISPUTE
+from billing.money_text import parts
 from billing.services import subscriptions
 from catalog import snapshot
-from catalog.pricing.units import Amount, micros_to_text
 
 
 def obstacles(account: BillingAccount) -> list[str]:
@@ -66,7 +66,8 @@ def _under_way(account: BillingAccount) -> tuple[str, ...]:
     running = "1 request is" if holds == 1 else f"{holds} requests are"
     return (
         f"{running} still running; wait until that has finished." if holds else "",
-        f"A payment of {payment.total} {payment.currency} is not finished; finish it, or wait a day until its page closes."
+        f"A payment of {parts(payment.total.micros, payment.total.unit)} is not finished; finish it, or wait a day until"
+        " its page closes."
         if payment
         else "",
         "A refund is on its way; wait until it is decided and paid." if refunds.exists() else "",
@@ -79,10 +80,10 @@ def _owed(account: BillingAccount) -> tuple[str, ...]:
     """A debt, and invoices that are not paid."""
     view = balances.of(account.pk)
     unpaid = Invoice.objects.filter(account=account, status="open").order_by("number").first()
-    owed = f"{micros_to_text(-view.balance)} {view.unit}"
+    owed = parts(-view.balance, view.unit)
     later = account.mode in ("metered", "postpaid")
     debt = (
-        f"{owed} of work are not invoiced yet; the invoice comes after the month's end. Pay it, then close."
+        f"Work of {owed} is not invoiced yet; the invoice comes after the month's end. Pay it, then close."
         if later
         else f"The account owes {owed}; add funds first."
     )
@@ -103,8 +104,8 @@ def _paid_for(account: BillingAccount) -> tuple[str, ...]:
         if running and plan and plan.price
         else "",
         *(
-            f"{Amount(row['micros'], row['unit'])} {row['unit']} that were paid for are left; use them, ask for a refund on"
-            " the purchase's own page, or ask us."
+            f"{parts(row['micros'], row['unit'])} paid for and not used; spend that, ask for a refund on the"
+            " purchase's own page, or ask us."
             for row in left
         ),
     )

@@ -96,6 +96,7 @@ def test_axe_finds_nothing_and_nothing_spills_over(site: Site, theme: str, phone
         "/keys",
         "/team",
         "/settings",
+        "/settings/close",
         site.story,
     )
     found: list[str] = []
@@ -103,7 +104,7 @@ def test_axe_finds_nothing_and_nothing_spills_over(site: Site, theme: str, phone
         for session, paths in (
             (None, PUBLIC),
             (site.busy, private),
-            (site.fresh, ("/", "/usage", "/transactions?q=x", "/keys")),
+            (site.fresh, ("/", "/usage", "/transactions?q=x", "/keys", "/settings/close")),
         ):
             context = context_for(browser, site.url, session, theme=theme, phone=phone)
             for path in paths:

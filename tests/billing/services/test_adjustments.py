@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
 
 import pytest
 from django.db import IntegrityError, connection, transaction
@@ -225,4 +226,24 @@ def test_approved_by_two_and_declined_by_a_third_at_once_it_is_decided_once(
         assert keyed == (1 if asked.status == "approved" else 0)
     approved = AdjustmentRequest.objects.filter(status="approved").count()
     assert balances.of(account.pk).balance == (50 + 600 * approved) * CREDIT
+    assert broken() == set()
+
+
+def test_what_was_posted_before_there_were_limits_is_noted_and_no_breach(
+    account: BillingAccount, staff: tuple[User, User]
+) -> None:
+    ask(account, 400 * CREDIT, staff[0])
+    damage("DELETE FROM billing_adjustmentrequest")
+    damage("DELETE FROM billing_statuschange WHERE subject = 'adjustment'")
+    assert broken() == {"adjustments_approved"}
+    migration = import_module("billing.migrations.0012_adjustment_requests")
+    with connection.cursor() as cursor:
+        cursor.execute(migration.EARLIER)
+    row = AdjustmentRequest.objects.get()
+    assert (row.status, row.micros, row.asked_by, row.reason) == (
+        "earlier",
+        400 * CREDIT,
+        staff[0],
+        "Outage",
+    )
     assert broken() == set()

@@ -301,7 +301,7 @@ def _plan(own: BillingAccount) -> None:
     ("live", "says"),
     [
         (lambda own: hold(own.pk, 5), "1 request is still running"),
-        (_owing, "owes 10 credit"),
+        (_owing, "owes 10\xa0credits"),
         (_plan, "Plan Pro runs until"),
     ],
     ids=["held", "owing", "plan"],
@@ -324,7 +324,7 @@ def test_what_was_paid_for_and_not_used_has_to_be_used_first(
     payments_at.pay(payment.checkout_url)
     topups.complete(payment.pk)
     assert closing.obstacles(own) == [
-        "250 credit that were paid for are left; use them, ask for a refund on the purchase's own page, or ask us."
+        "250\xa0credits paid for and not used; spend that, ask for a refund on the purchase's own page, or ask us."
     ]
     spend(own, 300)
     assert erasure.erase(ada.pk, by=ada).accounts == [own.pk]
