@@ -1,9 +1,10 @@
 """What the overview page shows, read in a handful of queries and handed over as plain values."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
+from django.db.models import Sum
 from django.utils.formats import date_format
 from django.utils.timezone import now
 
@@ -34,9 +35,10 @@ class Standing:
     jobs: list[Charge]
     worth: Amount | None
     as_of: datetime
-    expiring: Grant | None
+    expiring: int
+    """Micros of the next day (UTC) on which credits lapse, within 30 days; what the notices of expiry name."""
     expiring_in: int
-    """Whole days until ``expiring`` lapses; 0 on the last one."""
+    """Whole days until the first of them does; 0 on the last one."""
     is_low: bool
 
     @property
@@ -95,7 +97,7 @@ class Overview:
 
 
 def standing(account: BillingAccount) -> Standing:
-    """Balance, holds, what the credits are worth, and the grant that lapses next within 30 days.
+    """Balance, holds, what the credits are worth, and what lapses next within 30 days.
 
     Plan credits are no news there: they go with their cycle and come again.
     """
@@ -105,13 +107,21 @@ def standing(account: BillingAccount) -> Standing:
     if account.unit == CREDIT and terms.credit_price is not None:
         worth = terms.cash_for(max(0, view.available))
     moment = clock.now()
-    usable = Grant.objects.filter(account_id=account.pk, is_spent=False).exclude(source=Grant.Source.PLAN)
-    expiring = (
-        usable.filter(expires_at__gt=moment, expires_at__lte=moment + SOON).order_by("expires_at").first()
-    )
-    days = (expiring.expires_at - moment).days if expiring and expiring.expires_at else 0
+    expiring, days = _expiring(account, moment)
     jobs = usage.open_jobs(account.pk) if view.held else []
     return Standing(view, jobs, worth, moment, expiring, days, low_balance.is_low(account, view.balance))
+
+
+def _expiring(account: BillingAccount, moment: datetime) -> tuple[int, int]:
+    """How much lapses on the next day on which something does, and in how many whole days."""
+    usable = Grant.objects.filter(account_id=account.pk, is_spent=False).exclude(source=Grant.Source.PLAN)
+    going = usable.filter(expires_at__gt=moment, expires_at__lte=moment + SOON)
+    first = going.order_by("expires_at").values_list("expires_at", flat=True).first()
+    if first is None:
+        return 0, 0
+    end = datetime.combine(first.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+    micros = going.filter(expires_at__lt=end).aggregate(total=Sum("remaining"))["total"]
+    return int(micros), (first - moment).days
 
 
 def overview(account: BillingAccount, locale: str) -> Overview:

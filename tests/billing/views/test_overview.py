@@ -2,6 +2,7 @@
 
 import re
 import uuid
+from datetime import timedelta
 
 import pytest
 from django.test import Client
@@ -140,3 +141,19 @@ def test_the_number_of_queries_does_not_grow_with_the_history(
         work(account, 1)
     with django_assert_max_num_queries(22):  # type: ignore[operator]
         browser.get("/")
+
+
+def test_everything_that_lapses_that_day_is_named_as_the_mail_does(
+    account: BillingAccount, browser: Client
+) -> None:
+    """Profile ``images`` gives gifts the end of the bought credits: one day, several grants. Later ones do not count."""
+    noon = now().replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=4)
+    for number, (credits, ends) in enumerate(
+        [(3, noon), (20, noon), (7, noon + timedelta(hours=3)), (9, noon + timedelta(days=1))]
+    ):
+        grants.add(
+            account_id=account.pk, micros=credits * CREDIT, source="admin", kind="adjustment",
+            description="Given", key=f"test:{number}", expires_at=ends,
+        )  # fmt: skip
+    text = text_of(browser.get("/"))
+    assert text.count("30 credits expire in") == 2
