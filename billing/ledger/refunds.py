@@ -66,7 +66,8 @@ def refund_charge(*, charge_id: uuid.UUID, micros: int | None, reason: str) -> T
 
 def _give_back_spend(balance: Balance, charge: Charge, amount: int) -> None:
     """What came back no longer counts against the month it was accepted in, nor against its key's budget."""
-    month = clock.now().date().replace(day=1)
+    now = clock.now().date().replace(day=1)
+    month = max(now, balance.spend_month or now)
     this_month = charge.authorized_at.date() >= month
     if balance.spend_month == month and this_month:
         Balance.objects.filter(pk=balance.pk).update(spend_accepted=max(0, balance.spend_accepted - amount))

@@ -35,7 +35,7 @@ CREATE TYPE ledger_ended AS (
     held         bigint,    -- what is no longer held
     taken        bigint,    -- what the account paid
     short        bigint,    -- what it could not pay
-    is_recent    boolean,   -- accepted in this month: only then does its end change what the month has spent
+    is_recent    boolean,   -- accepted in the month that is counted: only then does its end change what that has spent
     request      ledger_finish_request
 );
 
@@ -94,6 +94,7 @@ BEGIN
                c.model, c.routing AS routed, coalesce(jsonb_array_length(c.reports), 0) AS reported,
                CASE WHEN c.reports IS NULL THEN '{}' ELSE ledger_told(c.reports) END AS told,
                c.reports, (c.reports -> -1 ->> 'cost')::bigint AS earned, b.balance, b.held, b.credit_limit, b.recharge_below,
+               b.spend_month,
                (q.service_key IS NULL OR (s.id IS NOT NULL AND s.revoked_at IS NULL AND coalesce(s.expires_at > moment, true)))
                    AS key_valid,
                f.request_hash AS first_hash, f.result AS first_result
@@ -145,7 +146,7 @@ BEGIN
         IF code IN ('settled', 'voided', 'reported') THEN
             done := done || r.id;
             ended := ended || ROW(r.account_id, r.api_key_id, CASE code WHEN 'reported' THEN r.status ELSE code END, r.amount - remains,
-                                  taken, short, r.authorized_at AT TIME ZONE 'UTC' >= this_month, r.request)::ledger_ended;
+                                  taken, short, r.authorized_at AT TIME ZONE 'UTC' >= greatest(this_month, r.spend_month), r.request)::ledger_ended;
         END IF;
         IF code = 'replay' THEN
             outcome := r.first_result || jsonb_build_object('i', r.i, 'replayed', true);
@@ -204,7 +205,7 @@ CREATE FUNCTION ledger_finish_write(
 ) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     UPDATE ledger_charge c
-       SET status = e.status, cost = e.taken, uncollected = e.short, finished_at = moment,
+       SET status = e.status, cost = e.taken, uncollected = e.short, finished_at = greatest(moment, c.authorized_at),
            outputs = coalesce((e.request).outputs, c.outputs),
            -- What timed out and is charged all the same has the lines of its last report.
            cost_lines = CASE WHEN (e.request).action = 'expire' AND e.status = 'settled' THEN c.cost_lines ELSE (e.request).lines END,
@@ -218,7 +219,7 @@ BEGIN
 
     UPDATE ledger_balance b
        SET held = b.held - released.held,
-           spend_accepted = b.spend_accepted + CASE WHEN b.spend_month = this_month THEN released.spend ELSE 0 END
+           spend_accepted = b.spend_accepted + CASE WHEN b.spend_month >= this_month THEN released.spend ELSE 0 END
       FROM (SELECT account, sum(held)::bigint AS held,
                    coalesce(sum(taken - held) FILTER (WHERE is_recent), 0)::bigint AS spend
               FROM unnest(ended) GROUP BY account) released
@@ -228,7 +229,7 @@ BEGIN
         UPDATE ledger_keylimit l
            -- A hold placed without the lock just before the key got its limit was not counted.
            SET accepted = greatest(0, l.accepted + released.total),
-               month_accepted = greatest(0, l.month_accepted + CASE WHEN l.month = this_month THEN released.spend ELSE 0 END)
+               month_accepted = greatest(0, l.month_accepted + CASE WHEN l.month >= this_month THEN released.spend ELSE 0 END)
           FROM (SELECT coalesce(k.limited_as, k.id) AS limit_key, sum(e.taken - e.held)::bigint AS total,
                        coalesce(sum(e.taken - e.held) FILTER (WHERE e.is_recent), 0)::bigint AS spend
                   FROM unnest(ended) AS e JOIN accounts_apikey k ON k.id = e.api_key GROUP BY 1) released

@@ -59,6 +59,7 @@ CREATE FUNCTION ledger_place(requests jsonb) RETURNS json LANGUAGE plpgsql SET p
 DECLARE
     moment timestamptz;
     soonest timestamptz;    -- when credits of one of the accounts lapse next
+    this_month date;
     wanted ledger_place_request[];
     accounts uuid[];
     any_relaxed boolean;
@@ -84,6 +85,7 @@ BEGIN
     END IF;
     soonest := ledger_lock(accounts);
     moment := ledger_now();
+    this_month := date_trunc('month', moment AT TIME ZONE 'UTC')::date;
     IF soonest <= moment THEN
         -- What has lapsed is posted before anything is decided: nothing that follows can spend it.
         PERFORM ledger_expire(account_id, moment) FROM ledger_balance WHERE account_id = ANY (accounts) AND next_expiry <= moment;
@@ -94,14 +96,13 @@ BEGIN
                b.held + CASE WHEN q.account = ANY (unlocked) THEN ledger_unfolded(q.account) ELSE 0 END AS held,
                b.recharge_below, b.spend_limit, b.recharge_below IS NOT NULL
                    AND coalesce(b.recharge_after <= moment, true) AS may_recharge,
-               CASE WHEN b.spend_month = date_trunc('month', moment AT TIME ZONE 'UTC')::date
-                    THEN b.spend_accepted ELSE 0 END AS spend_accepted,
+               CASE WHEN b.spend_month >= this_month THEN b.spend_accepted ELSE 0 END AS spend_accepted,
+               ledger_accepted_at(b.spend_month, moment) AS accepted_at,
                (q.api_key IS NULL OR (k.id IS NOT NULL AND k.revoked_at IS NULL AND coalesce(k.expires_at > moment, true)))
                AND (q.service_key IS NULL OR (s.id IS NOT NULL AND s.revoked_at IS NULL AND coalesce(s.expires_at > moment, true)))
                    AS keys_valid,
                l.api_key_id AS limit_key, l.monthly AS key_monthly, l.budget AS key_budget, l.accepted AS key_total,
-               CASE WHEN l.month = date_trunc('month', moment AT TIME ZONE 'UTC')::date
-                    THEN l.month_accepted ELSE 0 END AS key_month,
+               CASE WHEN l.month >= greatest(this_month, b.spend_month) THEN l.month_accepted ELSE 0 END AS key_month,
                c.status AS placed, c.expires_at AS placed_until, c.authorized_at AS placed_at,
                f.request_hash AS first_hash, f.result AS first_result
           FROM unnest(wanted) AS q
@@ -165,8 +166,8 @@ BEGIN
             outcome := json_build_object('i', r.i, 'code', code, 'id', r.id, 'unit', r.unit, 'amount', r.amount,
                 'estimate', coalesce(r.estimate, r.amount), 'balance', balance, 'held', held, 'available', available,
                 'needs', r.needs, 'low', coalesce(balance < r.recharge_below, false), 'recharge_on', r.recharge_below IS NOT NULL,
-                'authorized_at', coalesce(r.placed_at, moment),
-                'expires_at', coalesce(r.placed_until, moment + make_interval(secs => r.ttl)),
+                'authorized_at', coalesce(r.placed_at, r.accepted_at, moment),
+                'expires_at', coalesce(r.placed_until, coalesce(r.accepted_at, moment) + make_interval(secs => r.ttl)),
                 'spend_limit', r.spend_limit, 'spent', spent, 'key_monthly', r.key_monthly, 'key_budget', r.key_budget,
                 'key_month', r.key_month + of_key, 'key_total', r.key_total + of_key,
                 'count', of_scope, 'count_limit', r.count_limit, 'count_scope', r.count_scope);
@@ -192,6 +193,12 @@ BEGIN
     RETURN array_to_json(outcomes);
 END $$;
 
+-- When a request is accepted: now, and never in a month before the one that its account counts. So a clock that was set back across
+-- a month's edge counts on in the later month, and starts no counter anew.
+CREATE OR REPLACE FUNCTION ledger_accepted_at(counted_in date, moment timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
+    SELECT greatest(moment, counted_in::timestamp AT TIME ZONE 'UTC')
+$$;
+
 -- When the period began that a moment lies in, counted from the anchor itself: 31 January, 28 February, 31 March. Which period it
 -- is, is decided here and not by whoever asks: their clock may be ahead.
 CREATE OR REPLACE FUNCTION ledger_period_start(anchor timestamptz, moment timestamptz) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS $$
@@ -215,8 +222,8 @@ DECLARE
     settled ledger_entry[];
 BEGIN
     UPDATE ledger_balance b
-       SET held = b.held + placed.held, spend_month = this_month,
-           spend_accepted = placed.amount + CASE WHEN b.spend_month = this_month THEN b.spend_accepted ELSE 0 END
+       SET held = b.held + placed.held, spend_month = greatest(b.spend_month, this_month),
+           spend_accepted = placed.amount + CASE WHEN b.spend_month >= this_month THEN b.spend_accepted ELSE 0 END
       FROM (SELECT account, sum(amount)::bigint AS amount,
                    coalesce(sum(amount) FILTER (WHERE NOT settle_now), 0)::bigint AS held
               FROM unnest(accepted) WHERE account <> ALL (unlocked) GROUP BY account) placed
@@ -224,14 +231,17 @@ BEGIN
 
     IF unlocked <> '{}' THEN
         INSERT INTO ledger_unfoldedhold (charge_id, account_id, amount, month)
-        SELECT id, account, amount, this_month FROM unnest(accepted) WHERE account = ANY (unlocked);
+        SELECT q.id, q.account, q.amount, greatest(b.spend_month, this_month)
+          FROM unnest(accepted) AS q JOIN ledger_balance b ON b.account_id = q.account WHERE q.account = ANY (unlocked);
     END IF;
     IF keys_limited THEN
         UPDATE ledger_keylimit l
-           SET month = this_month, accepted = l.accepted + placed.amount,
-               month_accepted = placed.amount + CASE WHEN l.month = this_month THEN l.month_accepted ELSE 0 END
-          FROM (SELECT coalesce(k.limited_as, k.id) AS limit_key, sum(q.amount)::bigint AS amount
-                  FROM unnest(accepted) AS q JOIN accounts_apikey k ON k.id = q.api_key GROUP BY 1) placed
+           SET month = placed.month, accepted = l.accepted + placed.amount,
+               month_accepted = placed.amount + CASE WHEN l.month >= placed.month THEN l.month_accepted ELSE 0 END
+          FROM (SELECT coalesce(k.limited_as, k.id) AS limit_key, sum(q.amount)::bigint AS amount,
+                       greatest(this_month, max(b.spend_month)) AS month
+                  FROM unnest(accepted) AS q JOIN accounts_apikey k ON k.id = q.api_key
+                  JOIN ledger_balance b ON b.account_id = q.account GROUP BY 1) placed
          WHERE l.api_key_id = placed.limit_key;
     END IF;
 
@@ -241,9 +251,10 @@ BEGIN
     SELECT q.id, q.account, q.api_key, CASE WHEN q.settle_now THEN 'settled' ELSE 'authorized' END, b.unit, q.amount,
            q.estimate, CASE WHEN q.settle_now THEN q.amount END, 0, 0, q.model, q.operation, q.description, q.parameters,
            '{}', q.lines,
-           q.price_book, q.reference, '', q.count_scope, moment, moment + make_interval(secs => q.ttl),
-           CASE WHEN q.settle_now THEN moment END
-      FROM unnest(accepted) AS q JOIN ledger_balance b ON b.account_id = q.account;
+           q.price_book, q.reference, '', q.count_scope, a.at, a.at + make_interval(secs => q.ttl),
+           CASE WHEN q.settle_now THEN a.at END
+      FROM unnest(accepted) AS q JOIN ledger_balance b ON b.account_id = q.account,
+           ledger_accepted_at(b.spend_month, moment) AS a (at);
 
     SELECT array_agg(ROW(q.txn, q.account, 'usage', -q.amount, 'revenue', q.description, q.id, q.reference, q.model, q.api_key,
                          NULL, NULL, NULL, moment)::ledger_entry)

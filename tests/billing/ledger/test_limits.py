@@ -13,8 +13,8 @@ from accounts.keys import create_key, rotate
 from accounts.models import ApiKey, BillingAccount
 from billing.ledger import key_limits, refunds
 from billing.ledger.holds import Outcome, PlaceRequest, place
-from billing.ledger.models import KeyLimit
-from billing.services import periods
+from billing.ledger.models import Balance, Charge, KeyLimit
+from billing.services import periods, reconciliation
 from tests.billing.ledger.conftest import CREDIT, OpenAccount, at, hold, settle, void, wanted
 
 
@@ -254,3 +254,45 @@ def test_items_of_the_period_before_do_not_count(open_account: OpenAccount) -> N
         "authorized",
         "monthly_count_reached",
     ]
+
+
+def test_a_clock_set_back_across_a_month_s_edge_starts_no_counter_anew(open_account: OpenAccount) -> None:
+    """What is accepted while the clock is behind counts in the month that had begun, also once the clock is there again."""
+    account = open_account(1000)
+    Balance.objects.filter(pk=account).update(spend_limit=20 * CREDIT)
+    key = key_of(account)
+    limit(account, key, monthly=15)
+    edge = datetime(2026, 2, 1, tzinfo=UTC)
+    at(edge - timedelta(days=3))
+    before = hold(account, 10, api_key=key, ttl=10**6)
+    at(edge + timedelta(seconds=1))
+    first, other = hold(account, 10, api_key=key), hold(account, 5)
+    at(edge - timedelta(seconds=1))
+    assert codes(place([wanted(account, 6), wanted(account, 6, api_key=key)])) == [
+        "spending_limit_reached",
+        "spending_limit_reached",
+    ]
+    behind = hold(account, 5, api_key=key)
+    assert codes(place([wanted(account, 1)])) == ["spending_limit_reached"]
+    settle(before, 8)
+    settle(behind, 4)
+    void(other)
+    settle(first, 10)
+    refunds.refund_charge(charge_id=first, micros=CREDIT, reason="late")
+    assert counted(account, key) == (13, 13)
+    assert Charge.objects.get(pk=behind).finished_at == edge
+    at(edge + timedelta(minutes=1))
+    assert codes(place([wanted(account, 8), wanted(account, 3, api_key=key)])) == [
+        "spending_limit_reached",
+        "key_limit_reached",
+    ]
+    hold(account, 2, api_key=key, settle_now=True)
+    assert counted(account, key) == (15, 15)
+    broken = {finding.name for finding in reconciliation.run() if finding.breaches}
+    assert not broken & {"spending_counted", "key_limits_counted", "limits_kept", "charges_within_means"}
+
+
+def counted(account: uuid.UUID, key: uuid.UUID) -> tuple[int, int]:
+    """What the account's month and the key's month have come to, in whole credits."""
+    row, of_key = Balance.objects.get(pk=account), KeyLimit.objects.get(pk=key)
+    return row.spend_accepted // CREDIT, of_key.month_accepted // CREDIT
