@@ -44,7 +44,7 @@ from catalog import snapshot
 logger = logging.getLogger(__name__)
 
 Answer = tuple[int, dict[str, Any], Headers]
-Made = TypeVar("Made")
+Request = TypeVar("Request")
 Found = TypeVar("Found")
 
 KEPT_FACTS: Final = 5_000
@@ -176,7 +176,7 @@ class Lane:
         found = {} if handle is None else await self._identities([handle])
         customer = work.customer_among(asked, handle, found)
         calls.about(customer.account_id)
-        request = await _in_memory(charges.prepare, customer, work.wanted_of(asked), call.caller)
+        request = await _priced(charges.prepare, customer, work.wanted_of(asked), call.caller)
         outcome = await self._place.ask(request)
         if outcome["code"] == "recharge":
             outcome = await asyncio.to_thread(_in_thread, charges.recharge_and_place, request)
@@ -185,7 +185,7 @@ class Lane:
         if limit_notices.concerns(outcome):
             told = (outcome, request.account, request.api_key)
             self._run(asyncio.to_thread(_in_thread, limit_notices.nudge, *told))
-        answer = await _in_memory(charges.authorized, outcome, customer)
+        answer = charges.authorized(outcome, customer)
         self._keep(request, outcome["unit"])
         return 202, answer, _replay(outcome)
 
@@ -225,7 +225,7 @@ class Lane:
         found = await self._identities(batch.handles_of(entries))
         key = call.caller.idem
         items = batch.items_of(entries, found, call.bearer, key, call.caller.hash or "")
-        prepared = await _in_memory(batches.prepare, items)
+        prepared = await _priced(batches.prepare, items)
         requests = batches.requests_of(prepared)
         outcomes = await next(self._batches).ask_all(requests)
         for request, outcome in zip(requests, outcomes, strict=True):
@@ -234,7 +234,7 @@ class Lane:
         if any(outcome["code"] == "recharge" for outcome in outcomes):
             results = await asyncio.to_thread(_in_thread, batches.answer, items, prepared, outcomes)
         else:
-            results = await _in_memory(batches.answer, items, prepared, outcomes)
+            results = batches.answer(items, prepared, outcomes)
         if any(outcome.get("low") or limit_notices.concerns(outcome) for outcome in outcomes):
             self._run(asyncio.to_thread(_in_thread, batches.nudge, requests, outcomes))
         return batch.answer_of(results)
@@ -244,7 +244,7 @@ class Lane:
         charge_id = charges.charge_id_of(call.charge_id)
         facts = self._facts.pop(charge_id, None) or await self._read_facts(charge_id)
         for _ in range(charges.PRICED_ANEW):
-            request = await _in_memory(charges.prepare_finish, facts, result, call.caller)
+            request = await _priced(charges.prepare_finish, facts, result, call.caller)
             outcome = await self._finish.ask(request)
             if outcome["code"] != "stale":
                 break
@@ -367,15 +367,12 @@ def _refresh() -> None:
     hold_margins.refresh()
 
 
-async def _in_memory(function: Callable[..., Made], *arguments: Any) -> Made:
-    """Price, and answer, from memory; what turns out to need the database is done again in a thread.
-
-    Such are a price book that is not there (an old one, one an account keeps) and the ways out of a 402.
-    """
+async def _priced(prepare: Callable[..., Request], *arguments: Any) -> Request:
+    """Price from memory; a price book that is not there (an old one, one an account keeps) is read once, in a thread."""
     try:
-        return function(*arguments)
+        return prepare(*arguments)
     except SynchronousOnlyOperation:
-        return cast(Made, await asyncio.to_thread(_in_thread, function, *arguments))
+        return cast(Request, await asyncio.to_thread(_in_thread, prepare, *arguments))
 
 
 def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:

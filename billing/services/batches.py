@@ -3,7 +3,6 @@
 The web server's lane runs the same steps with a database call of its own between them.
 """
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -16,8 +15,6 @@ from billing.selectors.identities import Identity
 from billing.services import auto_recharge, charges, limit_notices
 from billing.services.charges import Body, Caller
 from billing.services.quotes import Wanted
-from billing.services.refusals import Credit
-from billing.services.remedies import credit_on_switching
 
 Result = Body | Refusal
 
@@ -59,11 +56,11 @@ def answer(
     outcomes: Sequence[Outcome],
 ) -> list[Result]:
     """What became of each item, from the outcomes of those that were asked, in the same order."""
-    decided, credit = iter(outcomes), functools.cache(credit_on_switching)
+    decided = iter(outcomes)
     results: list[Result] = []
     for item, request in zip(items, prepared, strict=True):
         if isinstance(item, Item) and isinstance(request, PlaceRequest):
-            results.append(_result(item, request, next(decided), credit))
+            results.append(_result(item, request, next(decided)))
         elif isinstance(request, Refusal):
             results.append(request)
     return results
@@ -87,10 +84,10 @@ def _prepared(item: Item) -> PlaceRequest | Refusal:
         return refusal
 
 
-def _result(item: Item, request: PlaceRequest, outcome: Outcome, credit: Credit) -> Result:
+def _result(item: Item, request: PlaceRequest, outcome: Outcome) -> Result:
     try:
         if outcome["code"] == "recharge":
             outcome = charges.recharge_and_place(request)
-        return charges.authorized(outcome, item.customer, credit)
+        return charges.authorized(outcome, item.customer)
     except Refusal as refusal:
         return refusal

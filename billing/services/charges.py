@@ -20,8 +20,7 @@ from billing.selectors.identities import Identity
 from billing.services import auto_recharge, deliveries, limit_notices, quotes
 from billing.services.deliveries import Facts, Result, no_such_charge
 from billing.services.quotes import Wanted
-from billing.services.refusals import Credit, finish_refusal, place_refusal
-from billing.services.remedies import credit_on_switching
+from billing.services.refusals import finish_refusal, place_refusal
 from catalog import snapshot
 from catalog.pricing.units import micros_to_text
 from config.ids import parse_id, public_id
@@ -87,10 +86,10 @@ def prepare(customer: Identity, wanted: Wanted, caller: Caller) -> PlaceRequest:
     )
 
 
-def authorized(outcome: Outcome, customer: Identity, credit: Credit = credit_on_switching) -> Body:
+def authorized(outcome: Outcome, customer: Identity) -> Body:
     """The answer to an authorize call. Raises the refusal the ledger decided on."""
     if outcome["code"] not in ("authorized", "settled"):
-        raise place_refusal(outcome, customer, credit)
+        raise place_refusal(outcome, customer)
     cost = {"cost": micros_to_text(outcome["amount"])} if outcome["code"] == "settled" else {}
     return {
         "id": _charge_id(outcome),

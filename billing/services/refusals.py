@@ -1,32 +1,23 @@
 """From what the ledger decided to the refusal a caller hears."""
 
-import uuid
-from collections.abc import Callable
-
 from billing import errors
 from billing.ledger.holds import Outcome
 from billing.selectors.identities import Identity
 from billing.services import quotes
 from billing.services.key_limits import stop_of
-from billing.services.remedies import credit_on_switching, raise_key_limit, ways_out
+from billing.services.remedies import raise_key_limit, ways_out
 from catalog import snapshot
 from catalog.pricing.units import CREDIT, micros_to_text
-from catalog.terms import Terms
-
-Credit = Callable[[uuid.UUID], int]
-"""How far an account could owe if it paid afterwards (``remedies.credit_on_switching``, or one that remembers)."""
 
 
-def place_refusal(
-    outcome: Outcome, customer: Identity, credit: Credit = credit_on_switching
-) -> errors.Refusal:
-    """Why an authorize was refused. The database is asked only for who is short where postpaid is sold."""
+def place_refusal(outcome: Outcome, customer: Identity) -> errors.Refusal:
+    """Why an authorize was refused."""
     if outcome["code"] == "monthly_count_reached":
         refusal: errors.Refusal = quotes.count_refusal(
             customer, outcome["count_scope"], outcome["count_limit"]
         )
     else:
-        refusal = _common(outcome) or _money(outcome, customer, credit)
+        refusal = _common(outcome) or _money(outcome, customer)
     refusal.replayed = "replayed" in outcome
     return refusal
 
@@ -111,7 +102,7 @@ def _key_limit(outcome: Outcome, customer: Identity) -> errors.SpendingLimitReac
     )
 
 
-def _money(outcome: Outcome, customer: Identity, credit: Credit) -> errors.Refusal:
+def _money(outcome: Outcome, customer: Identity) -> errors.Refusal:
     code, unit = outcome["code"], outcome["unit"]
     if code == "insufficient_credits" and customer.mode == "postpaid":
         # What keeps it from generating now and paying later is its limit, also where that is still 0.
@@ -139,7 +130,6 @@ def _money(outcome: Outcome, customer: Identity, credit: Credit) -> errors.Refus
     else:
         detail = f"This costs {needed}; {available} are available."
         kind = errors.InsufficientCredits
-    terms = snapshot.current().terms(customer.profile)
     return kind(
         detail,
         required=required,
@@ -147,17 +137,8 @@ def _money(outcome: Outcome, customer: Identity, credit: Credit) -> errors.Refus
         unit=unit,
         remedies=ways_out(
             code,
-            terms=terms,
+            terms=snapshot.current().terms(customer.profile),
             mode=customer.mode,
             recharge_on=bool(outcome.get("recharge_on")),
-            postpaid=code == "insufficient_credits" and _postpaid_covers(outcome, customer, terms, credit),
         ),
     )
-
-
-def _postpaid_covers(outcome: Outcome, customer: Identity, terms: Terms, credit: Credit) -> bool:
-    """Whether this request would go through if the account paid afterwards: it may, and its limit is high enough."""
-    if "postpaid" not in terms.modes or customer.account_id is None:
-        return False
-    short = int(outcome["amount"]) - int(outcome["available"])
-    return credit(customer.account_id) >= max(1, short)

@@ -5,11 +5,6 @@ from typing import Final
 
 from django.conf import settings
 
-from accounts.models import BillingAccount
-from billing.errors import InvalidState
-from billing.services import credit_limits, modes
-from billing.services.modes import Asked, Mode
-from catalog import snapshot
 from catalog.terms import Terms
 from config.ids import public_id
 
@@ -21,13 +16,12 @@ ADDRESSES: Final = {
 }
 
 
-def ways_out(
-    code: str, *, terms: Terms, mode: str, recharge_on: bool, postpaid: bool = False
-) -> list[dict[str, str]]:
+def ways_out(code: str, *, terms: Terms, mode: str, recharge_on: bool) -> list[dict[str, str]]:
     """``[{"code", "url"}]`` for a refusal with this code, in the order in which they are tried.
 
     A pay-per-use account may owe up to its spending limit (profile ``toon``), so that is what it raises.
-    Auto-recharge helps where it is off and could be on; ``postpaid`` says whether that would help (profile ``gateway``).
+    Auto-recharge helps where it is off and could be on; postpaid where the terms have it
+    with a rule for its credit limit (profile ``gateway``): without one nobody who switches may owe anything.
     """
     sold = terms.topup.enabled
     if code == "spending_limit_reached" or (code == "credit_limit_reached" and mode == "metered"):
@@ -37,26 +31,17 @@ def ways_out(
         helps = {
             "add_funds": sold,
             "enable_auto_recharge": short and sold and terms.auto_recharge is not None and not recharge_on,
-            "switch_to_postpaid": short and postpaid,
+            "switch_to_postpaid": short and mode != "postpaid" and _may_owe(terms),
         }
     base = settings.PORTAL_BASE_URL
     return [{"code": way, "url": base + ADDRESSES[way]} for way, does in helps.items() if does]
-
-
-def credit_on_switching(account_id: uuid.UUID) -> int:
-    """How far the account could owe (micros) if it changed to postpaid now; 0 where it cannot, or already has."""
-    account = BillingAccount.objects.get(pk=account_id)
-    terms = snapshot.current().terms(account.profile)
-    if Mode.POSTPAID not in terms.modes or account.mode == Mode.POSTPAID:
-        return 0
-    try:
-        modes.refuse(account, terms, Asked(mode=Mode.POSTPAID))
-    except InvalidState:
-        return 0
-    return credit_limits.limit_of(account)
 
 
 def raise_key_limit(key_id: uuid.UUID | None) -> dict[str, str]:
     """Where the limit of one API key is raised."""
     page = "/keys" if key_id is None else f"/keys/{public_id('key', key_id)}/limit"
     return {"code": "raise_limit", "url": settings.PORTAL_BASE_URL + page}
+
+
+def _may_owe(terms: Terms) -> bool:
+    return "postpaid" in terms.modes and terms.credit_limit is not None

@@ -9,7 +9,7 @@ import pytest
 from accounts.models import User
 from billing.ledger import usage_days
 from billing.ledger.models import Balance
-from billing.services import comfort, credit_limits, modes
+from billing.services import comfort, credit_limits
 from catalog import snapshot
 from tests.acceptance import gateway
 from tests.acceptance.conftest import CREDIT, Open
@@ -77,38 +77,13 @@ def test_a_delivery_carries_its_cost_and_its_routing(payer: Payer, service: Api)
 
 
 def test_a_402_names_the_ways_out(opened: Open, service: Api) -> None:
-    """Postpaid is offered only where the account's history opens it."""
     poor = opened("gateway", credits=1)
     reply = ask(service, poor, "veo-3-1", seconds=60, audio=True, resolution="4K")
     assert (reply.status, reply.code) == (402, "insufficient_credits")
     assert (reply.body["required"], reply.body["available"], reply.body["unit"]) == ("36", "1", "USD")
     ways = {way["code"] for way in reply.body["remedies"]}
-    assert {"add_funds", "enable_auto_recharge"} <= ways
+    assert ways == {"add_funds", "enable_auto_recharge", "switch_to_postpaid"}
     assert all(way["url"].startswith("http") for way in reply.body["remedies"])
-
-
-@pytest.mark.parametrize(("limit", "offered"), [(0, False), (34, False), (35, True), (500, True)])
-def test_postpaid_is_shown_as_a_way_out_where_its_limit_would_do(
-    opened: Open, service: Api, limit: int, offered: bool
-) -> None:
-    """Of 36.00 that the work costs 1.00 is there. A batch, which is answered together, says the same."""
-    poor = opened("gateway", credits=1)
-    credit_limits.set_override(poor.account.pk, limit=limit * CREDIT, reason="Agreed", by=_staff())
-    work: dict[str, Any] = {"seconds": 60, "audio": True, "resolution": "4K"}
-    one = ask(service, poor, "veo-3-1", **work)
-    asked = {"customer": poor.by_key, "model": "veo-3-1", "operation": "generate", "parameters": work}
-    many = service.post("/v1/charges/batch", {"charges": [asked, asked]}).body["data"]
-    for refused in (one.body, *many):
-        assert ("switch_to_postpaid" in {way["code"] for way in refused["remedies"]}) is offered
-
-
-def test_the_way_to_postpaid_is_not_shown_while_an_invoice_keeps_it_shut(opened: Open, service: Api) -> None:
-    poor = opened("gateway", mode="postpaid")
-    credit_limits.set_override(poor.account.pk, limit=500 * CREDIT, reason="Agreed", by=_staff())
-    settled(service, placed(service, poor, "veo-3-1"), cost="1.6")
-    modes.switch(poor.account.pk, modes.Asked(mode="prepaid"))
-    reply = ask(service, poor, "veo-3-1", seconds=60, audio=True, resolution="4K")
-    assert "switch_to_postpaid" not in {way["code"] for way in reply.body["remedies"]}
 
 
 def _staff() -> User:

@@ -12,18 +12,16 @@ from django.db import connections
 from django.utils.timezone import now
 
 from accounts.keys import create_service_key, revoke
-from accounts.models import ApiKey, User
+from accounts.models import ApiKey
 from billing.api import idempotency
 from billing.api.lane import Lane
 from billing.api.wire import App
 from billing.ledger import balances
 from billing.ledger.models import Charge, IdempotencyRecord, Transaction
 from billing.selectors import identities
-from billing.services import credit_limits
 from catalog import snapshot
 from config.asgi import _dsn
 from config.asgi import django as django_application
-from tests import price_lists
 from tests.billing.api.conftest import CREDIT, Api, Payer, payer
 from tests.billing.api.working import MODEL_ON_HOLD, work
 
@@ -444,19 +442,3 @@ def test_phases_reported_at_once_all_count(sites: None, studio: Api) -> None:
         "40",
         "50",
     ]
-
-
-def test_who_is_short_hears_of_postpaid_where_its_own_history_opens_it(studio: Api) -> None:
-    """The way out depends on the account's history, which the lane has to read first."""
-    price_lists.load("gateway")
-    snapshot.refresh()
-    poor = payer("Poor", "gateway")
-    staff = User.objects.create_user("staff@example.com", is_staff=True)
-    raw = body_of(poor, model="veo-3-1", parameters={"seconds": 8})
-    many = json.dumps({"charges": [json.loads(raw)] * 2}).encode()
-    for limit, offered in ((0, False), (500, True)):
-        credit_limits.set_override(poor.account.pk, limit=limit * CREDIT, reason="Agreed", by=staff)
-        one = post(studio, "/v1/charges", raw)
-        assert one.status_code == 402
-        for refused in (one.json(), *post(studio, "/v1/charges/batch", many).json()["data"]):
-            assert ("switch_to_postpaid" in {way["code"] for way in refused["remedies"]}) is offered
