@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ViewportSize, sync_playwright
 
 from accounts.models import User
 from config.embedded import browsers
 
 OPTIONS = ("--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run")
-WIDE = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 
 
 @contextmanager
@@ -40,12 +40,10 @@ def session_of(user: User) -> str:
     return key
 
 
-def context_for(
-    browser: Browser, url: str, session: str | None, *, theme: str = "light", phone: bool = False
-) -> BrowserContext:
-    """A browser window in these colours, wide or a phone's, signed in where a session is given."""
+def context_for(browser: Browser, url: str, session: str | None, *, theme: str = "light") -> BrowserContext:
+    """A wide browser window in these colours, signed in where a session is given."""
     context = browser.new_context(
-        viewport=PHONE if phone else WIDE,  # type: ignore[arg-type]
+        viewport=WIDE,
         color_scheme="dark" if theme == "dark" else "light",
         reduced_motion="reduce",
     )

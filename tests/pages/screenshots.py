@@ -52,7 +52,7 @@ def signed_in(browser: Browser, url: str, email: str, password: str, look: str) 
     """A page of a window with this look, after signing in with the form."""
     theme, size = LOOKS[look]
     context = browser.new_context(
-        viewport=size,  # type: ignore[arg-type]
+        viewport=size,
         color_scheme="dark" if theme == "dark" else "light",
         device_scale_factor=2,
     )
