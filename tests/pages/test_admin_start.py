@@ -12,7 +12,7 @@ from billing.models import OutboxMessage
 from config.models import Heartbeat
 from tests.billing.views.conftest import work
 from tests.pages.browsing import context_for, open_browser, session_of
-from tests.pages.test_pages import LOOKS, RULES
+from tests.pages.test_pages import DRAWN, LOOKS, RULES
 
 pytestmark = [
     pytest.mark.e2e,
@@ -30,13 +30,16 @@ def test_axe_finds_nothing_and_nothing_spills_over(ads: None, live_server: LiveS
         Heartbeat.objects.create(name="worker", beat_at=now())
         OutboxMessage.objects.create(kind="email.receipt", key="a", payload={}, parked_at=now())
     with open_browser() as browser:
-        for theme, phone in LOOKS:
-            page = context_for(browser, live_server.url, session, theme=theme, phone=phone).new_page()
-            page.goto(f"{live_server.url}/admin/")
-            page.wait_for_load_state("networkidle")
+        page = context_for(browser, live_server.url, session).new_page()
+        page.goto(f"{live_server.url}/admin/")
+        page.wait_for_load_state("networkidle")
+        for theme, size in LOOKS:
+            page.emulate_media(color_scheme=theme)
+            page.set_viewport_size(size)
+            page.evaluate(DRAWN)
             found = Axe().run(page, context=".db", options=RULES)
             assert found.violations_count == 0, found.generate_report()
             spills = page.evaluate(
                 "document.querySelector('.db').scrollWidth - document.querySelector('.db').clientWidth"
             )
-            assert spills <= 0, (theme, phone)
+            assert spills <= 0, (theme, size)
