@@ -15,7 +15,7 @@ from portal_client import reading
 from portal_client.connections import Answer, Connections
 from portal_client.errors import BadAnswer, IdempotencyInProgress, PortalError, Unreachable, from_problem
 
-VERSION = "0.2.0"
+VERSION = "0.3.0"
 _RETRIED_STATUSES = frozenset({429, 502, 503, 504})
 
 
