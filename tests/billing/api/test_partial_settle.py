@@ -192,7 +192,6 @@ def test_a_hold_that_times_out_is_charged_at_what_was_reported(sam: Payer, site:
         ({"outputs": {"phases": [HERO]}, "partial": "true"}, {"partial"}),
         ({"outputs": {"phases": [HERO]}, "partial": 1}, {"partial"}),
     ],
-    ids=str,
 )
 def test_what_is_not_a_report_is_refused(
     site: Work, studio: Api, body: dict[str, Any], fields: set[str]
