@@ -36,9 +36,17 @@ def addresses_of(user: User) -> set[str]:
 
 def without(field: str, words: Iterable[str]) -> Func:
     """The text of a column with these words taken out, whatever their case; those of one or two letters are no names."""
+    return Func(F(field), Value(_pattern(words)), Value(GONE), Value("gi"), function="regexp_replace")
+
+
+def text_without(text: str, words: Iterable[str]) -> str:
+    """The same of a text that no column has yet."""
+    return re.sub(_pattern(words), GONE, text, flags=re.IGNORECASE)
+
+
+def _pattern(words: Iterable[str]) -> str:
     longest_first = sorted({word for word in words if len(word) > 2}, key=len, reverse=True)
-    pattern = "|".join(re.escape(word) for word in longest_first) or r"(?!)"
-    return Func(F(field), Value(pattern), Value(GONE), Value("gi"), function="regexp_replace")
+    return "|".join(re.escape(word) for word in longest_first) or r"(?!)"
 
 
 def forget_person(user: User) -> None:

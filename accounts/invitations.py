@@ -71,6 +71,8 @@ def accept(*, token: str, user: User) -> Membership:
     Raises InvitationNotValid, or InvitationForSomeoneElse unless the invited address is theirs and verified.
     """
     with transaction.atomic():
+        # The account first, as whoever closes it does: nobody joins what is being closed.
+        BillingAccount.objects.select_for_update(no_key=True).get(pk=find(token).account_id)
         invitation = _valid(
             Invitation.objects.select_for_update(of=("self",)).select_related("account"), token
         )

@@ -99,6 +99,8 @@ def _urgent(board: Board) -> Iterator[Need]:
 
 def _usual(board: Board) -> Iterator[Need]:
     """What is the day's work."""
+    if board.look is None:
+        yield Need("The books were not looked at yet", reverse("admin:billing_reconciliationrun_changelist"))
     if count := board.counts.payments_unknown:
         unknown = _list("billing_payment", "status__exact=unknown")
         yield Need(

@@ -54,7 +54,8 @@ class PersonAdmin(UserAdmin):
 
         def decide(asked: dict[str, Any], staff: User) -> str:
             done = erasure.erase(person.pk, by=staff, reason=asked["reason"])
-            return f"{done} is erased, with {len(done.accounts)} accounts."
+            many = len(done.accounts)
+            return f"{done} is erased, with {many} account{'' if many == 1 else 's'}."
 
         decision = Decision(
             title="Erase person",

@@ -18,6 +18,7 @@ LARGEST_BATCH: Final = 2 * 1024 * 1024
 DEEPEST: Final = 20
 LONGEST_NUMBER: Final = 40
 LARGEST_EXPONENT: Final = 30
+LARGEST_WHOLE: Final = 2**63
 
 _ESCAPE: Final = re.compile(r"[\x00\ud800-\udfff]")
 
@@ -98,7 +99,10 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _whole(text: str) -> int:
     if len(text) > LONGEST_NUMBER:
         raise _Refused(f"contains a number of more than {LONGEST_NUMBER} digits")
-    return int(text)
+    value = int(text)
+    if not -LARGEST_WHOLE <= value < LARGEST_WHOLE:
+        raise _Refused("contains a number that is out of range")
+    return value
 
 
 def _fraction(text: str) -> Decimal:

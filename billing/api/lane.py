@@ -90,7 +90,10 @@ class Lane:
             return
         identifier = calls.request_id(wire.header(scope, b"x-request-id"))
         began = calls.begin(identifier, scope["path"])
-        status, answer, headers = await self._answer(scope, receive, handler, identifier)
+        try:
+            status, answer, headers = await self._answer(scope, receive, handler, identifier)
+        except wire.Gone:
+            return
         await wire.send(send, status, answer, {"X-Request-Id": identifier, **headers})
         if scope["method"] == "POST":
             calls.end(began, "POST", status, answer)
@@ -120,6 +123,8 @@ class Lane:
             return status, answer, {**call.limits, **headers}
         except Refusal as refusal:
             return *problems.problem(refusal), problems.headers(refusal)
+        except wire.Gone:
+            raise
         except (psycopg.Error, OSError):
             logger.exception("the database did not answer %s", scope["path"])
             away = ServiceUnavailable("The database is out of reach. Send the same request again shortly.")

@@ -14,18 +14,24 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Headers = dict[str, str]
 
 
+class Gone(Exception):
+    """The client went away before its body was there; nothing is done, and nobody hears an answer."""
+
+
 def header(scope: Scope, wanted: bytes) -> str:
     """What a header says; empty where it is missing."""
     return next((value.decode("latin-1") for name, value in scope["headers"] if name == wanted), "")
 
 
 async def read(receive: Receive) -> bytes:
-    """The request's body; a little more than the largest that is taken where there is more."""
-    message = await receive()
-    raw: bytes = message.get("body", b"")
-    while message.get("more_body"):
+    """The request's body; a little more than the largest that is taken where there is more. Raises Gone."""
+    raw, more = b"", True
+    while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Gone
         raw += message.get("body", b"")
+        more = message.get("more_body", False)
         if len(raw) > body.LARGEST_BATCH:
             break
     return raw

@@ -32,7 +32,7 @@ READ_SQL = """
 SELECT b.account_id, b.unit, b.balance - l.lapsed, b.held + l.unfolded,
        b.balance - b.held - l.unfolded - l.lapsed + b.credit_limit,
        b.credit_limit, b.spend_limit,
-       CASE WHEN b.spend_month = date_trunc('month', ledger_now() AT TIME ZONE 'UTC')::date
+       CASE WHEN b.spend_month >= date_trunc('month', ledger_now() AT TIME ZONE 'UTC')::date
             THEN b.spend_accepted ELSE 0 END
   FROM ledger_balance b
  CROSS JOIN LATERAL (

@@ -198,7 +198,7 @@ def give_back(
     reference: str = "",
     details: dict[str, Any] | None = None,
 ) -> Transaction:
-    """Undo a withdrawal once per business key: its credits return to the grants they came from, good as long as those are.
+    """Give back what a withdrawal took, once per business key: to the grants it came from, good as long as those are.
 
     A debt is covered first. The account must be counted in the unit that it was counted in then. Raises KeyReused.
     """

@@ -12,6 +12,7 @@ from billing.ledger.errors import OtherUnit
 from billing.ledger.grants import create_lot, lots_total, note_next_expiry
 from billing.ledger.models import Balance, Charge, Grant, GrantUse, KeyLimit, Transaction
 from billing.ledger.post import Entry, lock, post
+from billing.ledger.reports import TIMED_OUT
 
 GRACE = timedelta(days=30)
 """How long credits stay good that come back after the grant they were taken from had expired."""
@@ -57,7 +58,10 @@ def refund_charge(*, charge_id: uuid.UUID, micros: int | None, reason: str) -> T
     post([entry])
     charge.refunded += amount
     charge.status = Charge.Status.REFUNDED if charge.refunded == charge.cost else Charge.Status.SETTLED
-    charge.reason = reason
+    if (
+        charge.reason != TIMED_OUT
+    ):  # how it came to its cost explains the charge; the refund keeps its own reason
+        charge.reason = reason
     charge.save(update_fields=["refunded", "status", "reason"])
     _give_back_spend(balance, charge, amount)
     _restore_lots(balance, charge, entry)

@@ -8,8 +8,10 @@ what became of which phases. ``sql/finish.sql`` alone writes it, and adds to it 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+TIMED_OUT: Final = "The hold timed out before the work was settled."
+"""The reason of a charge that its time ended: voided, or settled at what had been reported."""
 Report = dict[str, Any]
 Reports = Sequence[Report] | None
 Told = dict[str, dict[str, Any]]

@@ -68,6 +68,8 @@ def change(account_id: uuid.UUID, unit: str) -> None:
     if row.balance or row.held:
         raise NotEmpty(row.balance, row.held)
     month = clock.now().astimezone(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    if row.spend_month is not None and row.spend_month > month.date():  # the clock was set back
+        month = month.replace(year=row.spend_month.year, month=row.spend_month.month)
     spent = Charge.objects.filter(account_id=account_id, unit=unit, authorized_at__gte=month).aggregate(
         total=Sum(Case(When(status="authorized", then=F("amount")), default=F("cost") - F("refunded")))
     )["total"]

@@ -11,7 +11,7 @@ from django.db import migrations, models
 EARLIER = """
 INSERT INTO billing_adjustmentrequest
        (id, account_id, nonce, micros, unit, reason, approve_above, status, asked_by_id, asked_at, decided_because, transaction_id)
-SELECT gen_random_uuid(), t.account_id, substr(t.key, 12)::uuid, t.amount, t.unit, left(t.description, 200), abs(t.amount),
+SELECT t.id, t.account_id, substr(t.key, 12)::uuid, t.amount, t.unit, left(t.description, 200), abs(t.amount),
        'earlier', u.id, t.created_at, '', t.id
   FROM ledger_transaction t LEFT JOIN accounts_user u ON u.id::text = t.details ->> 'staff'
  WHERE t.kind = 'adjustment' AND t.key ~ '^adjustment:[0-9a-f]{32}$'

@@ -14,7 +14,7 @@ from billing.models import Invoice, Payment
 from billing.selectors import story_links
 from billing.selectors.story_links import Link, Prices, Undone
 from billing.selectors.transactions import one
-from catalog.pricing.units import micros_to_text, parse_micros
+from catalog.pricing.units import parse_micros
 from config.ids import public_id
 
 SOURCES: dict[str, str] = {
@@ -50,6 +50,8 @@ class Step:
     note: str = ""
     is_hold: bool = False
     current: bool = False
+    earned: int | None = None
+    """Micros that what was reported by then comes to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +155,10 @@ def _report(report: reports.Report) -> Step:
     """Phases that were reported while the rest went on, and what was held after."""
     phases = reports.phases([report])
     said = ", ".join(phase.words for phase in phases)
-    note = f"{said[:1].upper()}{said[1:]}. What is reported comes to {micros_to_text(report['cost'])}; so much stayed held"
-    return Step("Reported", phases[0].at, report["held"] - report["returned"], note, is_hold=True)
+    held = report["held"] - report["returned"]
+    return Step(
+        "Reported", phases[0].at, held, said[:1].upper() + said[1:], is_hold=True, earned=report["cost"]
+    )
 
 
 def _settled(usage: Transaction, charge: Charge, at_once: bool, current: bool) -> Step:
@@ -167,7 +171,7 @@ def _settled(usage: Transaction, charge: Charge, at_once: bool, current: bool) -
 def _remarks(charge: Charge) -> list[str]:
     """How the settlement differs from what was held."""
     cost = (charge.cost or 0) + charge.uncollected
-    if charge.reports and charge.reason:
+    if charge.reports and charge.reason == reports.TIMED_OUT:
         return ["Its time was over: what had been reported by then was charged"]
     remarks = ["The actual cost"]
     if cost > charge.amount:

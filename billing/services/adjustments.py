@@ -1,7 +1,7 @@
 """Corrections by staff: credits given or taken, always with a reason and the person's name.
 
 Up to the profile's limit (``[terms.adjustments]``) one person posts them alone; above it, in either direction, another
-one has to approve (FAULTS.md: "adjustments with reason, nonce, limit and second approver").
+one has to approve (docs/operations.md).
 """
 
 import uuid
@@ -11,9 +11,10 @@ from django.utils.timezone import now
 
 from accounts.models import BillingAccount, User
 from billing.errors import Forbidden, InsufficientCredits, InvalidRequest, InvalidState
-from billing.ledger import balances, grants
+from billing.ledger import grants
 from billing.ledger.errors import NotEnough
 from billing.ledger.models import Transaction
+from billing.ledger.post import lock
 from billing.models import AdjustmentRequest
 from billing.services.validity import good_until
 from catalog import snapshot
@@ -39,7 +40,7 @@ def adjust(
         raise InvalidState("This form was sent before, with another amount. Open it again.")
     if known is not None and known.status != Status.WITHIN:
         return known
-    unit = balances.of(account_id).unit
+    unit = lock(account_id)[account_id].unit
     asked = AdjustmentRequest(
         account=account,
         nonce=nonce,
@@ -68,7 +69,7 @@ def approve(request_id: uuid.UUID, *, by: User) -> AdjustmentRequest:
     Raises Forbidden to who asked, InvalidState once it is decided or the account changed its unit, InsufficientCredits.
     """
     row = _to_decide(request_id, by)
-    if (unit := balances.of(row.account_id).unit) != row.unit:
+    if (unit := lock(row.account_id)[row.account_id].unit) != row.unit:
         raise InvalidState(f"The account is counted in {unit} now. Decline this, and ask again.")
     row.status, row.transaction_id = Status.APPROVED, _post(row).pk
     return _decided(row, by)

@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from billing.errors import ConfirmationRequired, InvalidState
-from billing.ledger import clock, holds, refunds
+from billing.ledger import clock, holds, refunds, reports
 from billing.ledger.errors import OtherUnit
 from billing.ledger.holds import FinishRequest, Outcome, PlaceRequest
 from billing.ledger.models import Charge
@@ -29,7 +29,6 @@ ROUTING = ("provider", "provider_name", "executed_model", "upstream_id")
 RECHARGE_TRIES = 3
 PRICED_ANEW: Final = 10
 """How often a settle is priced in all while others report phases of the same work. Each report names one that was not."""
-TIMED_OUT: Final = "The hold timed out before the work was settled."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,7 +294,7 @@ def expire_due(limit: int = 500) -> int:
     """
     due = Charge.objects.filter(status="authorized", expires_at__lte=clock.now()).order_by("expires_at")
     requests = [
-        FinishRequest(id=charge_id, action="expire", reason=TIMED_OUT)
+        FinishRequest(id=charge_id, action="expire", reason=reports.TIMED_OUT)
         for charge_id in due.values_list("id", flat=True)[:limit]
     ]
     ended = [outcome for outcome in holds.finish(requests) if outcome["code"] in ("settled", "voided")]

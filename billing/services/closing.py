@@ -24,7 +24,7 @@ from billing.models import (
 )
 from billing.models.payments import OPEN_DISPUTE
 from billing.money_text import parts
-from billing.services import subscriptions
+from billing.services import modes, subscriptions
 from catalog import snapshot
 
 
@@ -96,16 +96,22 @@ def _owed(account: BillingAccount) -> tuple[str, ...]:
 def _paid_for(account: BillingAccount) -> tuple[str, ...]:
     """A plan that still runs, and bought credits that are not used."""
     running = Subscription.objects.filter(account=account, status__in=Subscription.LIVE).first()
+    aside = modes.bought_and_set_aside(account)
     plan = snapshot.current().terms(account.profile).plan(running.plan) if running else None
     bought = Grant.objects.filter(account_id=account.pk, source="topup", is_spent=False)
     left = bought.exclude(expires_at__lte=clock.now()).values("unit").annotate(micros=Sum("remaining"))
     return (
-        f"Plan {plan.name} runs until {running.period_ends_at:%Y-%m-%d}; cancel it, and close the account when it has ended."
+        f"Plan {plan.name} runs until {running.period_ends_at:%d %B %Y}; cancel it, and close the account when it has ended."
         if running and plan and plan.price
         else "",
         *(
             f"{parts(row['micros'], row['unit'])} paid for and not used; spend that, ask for a refund on the"
             " purchase's own page, or ask us."
             for row in left
+        ),
+        *(
+            f"{parts(micros, unit)} paid for are set aside since the account pays another way; change back and spend"
+            " them, or ask us."
+            for unit, micros in aside.items()
         ),
     )

@@ -170,7 +170,7 @@ def _effective(charge: Facts, outputs: Mapping[str, Any]) -> tuple[int, list[quo
 def _quote(charge: Facts, outputs: Mapping[str, Any], *, unfinished: bool = False) -> Quote:
     """By the version and the offers of its authorization."""
     try:
-        return engine.effective(
+        quote = engine.effective(
             _book(charge),
             charge.model,
             charge.operation,
@@ -183,6 +183,8 @@ def _quote(charge: Facts, outputs: Mapping[str, Any], *, unfinished: bool = Fals
         raise NotOffered(str(error)) from error
     except pricing.InvalidParameter as error:
         raise quotes.invalid_parameter("outputs", error) from error
+    quotes.refuse_beyond_reach("outputs", quote.micros)
+    return quote
 
 
 def _book(charge: Facts) -> PriceBook:

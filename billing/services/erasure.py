@@ -1,4 +1,4 @@
-"""Erasing a person: their data is gone everywhere, and every sum stays as it was (FAULTS.md, invariant 21).
+"""Erasing a person: their data is gone everywhere, and every sum stays as it was (docs/reconcile.md, invariant 21).
 
 Accounts that nobody else is in are closed and made nameless with them; the ledger knows accounts by number alone. Their
 customer at Stripe is deleted from the outbox, after the commit. Erasing twice erases once.
@@ -17,7 +17,7 @@ from billing import outbox
 from billing.errors import InvalidRequest, InvalidState
 from billing.gateways import gateway, mirror
 from billing.models import Erasure, WebhookInbox
-from billing.services import closing, erased_data
+from billing.services import closing, erased_data, subscriptions
 
 KIND: Final = "stripe.forget_customers"
 
@@ -27,14 +27,21 @@ def obstacles(user: User) -> list[str]:
     found = []
     if user.is_staff:
         found.append("This person is one of the staff; take that right away first.")
-    for account in _accounts_of(user):
+    mine = _accounts_of(user)
+    for account in mine:
         others = account.memberships.exclude(user=user)
         if not others.exists():
             open_ = account.status == BillingAccount.Status.ACTIVE
-            found += closing.obstacles(account) if open_ else []
+            of_which = f"{account.name}: " if len(mine) > 1 else ""
+            found += [of_which + sentence for sentence in closing.obstacles(account)] if open_ else []
         elif not others.filter(role=Role.OWNER).exists() and _owns(user, account):
             found.append(f"Others work in {account.name}; make one of them owner, or remove them first.")
     return found
+
+
+def closes(user: User) -> list[BillingAccount]:
+    """The accounts that are closed and erased with the person, as nobody else is in them."""
+    return [account for account in _accounts_of(user) if not account.memberships.exclude(user=user).exists()]
 
 
 @transaction.atomic
@@ -48,14 +55,17 @@ def erase(user_id: int, *, by: User, reason: str = "") -> Erasure:
         return known
     if by.pk != user.pk and not reason.strip():
         raise InvalidRequest("Say why.", [{"field": "reason", "message": "is required"}])
+    for account in _accounts_of(user):
+        subscriptions.lock_account(
+            account.pk
+        )  # who else is in it, and owns it, stays as it is until this is done
     if found := obstacles(user):
         raise InvalidState(" ".join(found))
-    mine = _accounts_of(user)
-    alone = [account for account in mine if not account.memberships.exclude(user=user).exists()]
+    alone = closes(user)
+    others = [account for account in _accounts_of(user) if account not in alone]
     closed = [closing.close(account.pk, by=by) for account in alone]
-    for account in mine:
-        if account not in alone:
-            accounts_erasure.hand_on(account, user)
+    for account in others:
+        accounts_erasure.hand_on(account, user)
     return _forget(user, closed, by, reason.strip())
 
 
@@ -68,7 +78,7 @@ def _forget(user: User, closed: list[BillingAccount], by: User, reason: str) -> 
         user=user,
         accounts=ids,
         asked_by=by,
-        reason=_nameless(reason, addresses | names),
+        reason=accounts_erasure.text_without(reason, addresses | names)[:200],
         customers=customers,
         stripe_ids=sorted(erased_data.stripe_ids(ids) | set(customers)),
         stripe_done_at=None if customers else now(),
@@ -120,10 +130,3 @@ def _accounts_of(user: User) -> list[BillingAccount]:
 
 def _owns(user: User, account: BillingAccount) -> bool:
     return Membership.objects.filter(user=user, account=account, role=Role.OWNER).exists()
-
-
-def _nameless(text: str, words: Collection[str]) -> str:
-    """Why staff did it, without the name that must be gone."""
-    for word in sorted(filter(None, words), key=len, reverse=True):
-        text = text.replace(word, accounts_erasure.GONE)
-    return text[:200]

@@ -31,7 +31,7 @@ SELECT b.account_id
   FROM ledger_balance b
   LEFT JOIN billing_spendinglimit l ON l.account_id = b.account_id
  CROSS JOIN LATERAL (SELECT coalesce(b.spend_limit, CASE WHEN l.mode = 'alert' THEN l.amount END) AS amount) chosen
- WHERE b.spend_month = date_trunc('month', ledger_now() AT TIME ZONE 'UTC')::date
+ WHERE b.spend_month >= date_trunc('month', ledger_now() AT TIME ZONE 'UTC')::date
    AND chosen.amount > 0
    AND EXISTS (
        SELECT 1 FROM unnest(%(levels)s::int[]) AS level

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Sum
 
 from accounts.models import BillingAccount, User
 from billing.errors import InvalidRequest, InvalidState
 from billing.ledger import balances, clock, grants, key_limits, units
-from billing.ledger.models import Balance, Charge, Transaction
+from billing.ledger.models import Balance, Charge, GrantUse, Transaction
 from billing.models import (
     AutoRecharge,
     BalanceAlert,
@@ -179,6 +180,19 @@ def last_left(account: BillingAccount, unit: str) -> ModeChange | None:
     """The last change that took the account out of this unit."""
     left = ModeChange.objects.filter(account=account, from_unit=unit).exclude(to_unit=unit)
     return left.order_by("-at", "-id").first()
+
+
+def bought_and_set_aside(account: BillingAccount) -> dict[str, int]:
+    """Micros, by unit, that were paid for and put by when the account changed its unit, and are not back."""
+    found: dict[str, int] = {}
+    for change in ModeChange.objects.filter(account=account, set_aside_id__isnull=False):
+        if grants.posted(back_key(change)) is None:
+            taken = GrantUse.objects.filter(transaction=change.set_aside_id, grant__source="topup")
+            alive = taken.exclude(grant__expires_at__lte=clock.now())
+            micros = alive.aggregate(sum=Sum("amount"))["sum"]
+            if micros:
+                found[change.from_unit] = found.get(change.from_unit, 0) + micros
+    return found
 
 
 def back_key(change: ModeChange) -> str:

@@ -28,6 +28,9 @@ OFFERS: Final = "offers"
 """Under this name the first estimate line of a charge keeps the discounts it was authorized with."""
 
 
+LARGEST: Final = 10**18
+"""Micros that one piece of work may cost: what an amount of twelve digits comes to."""
+
 CALENDAR: Final = datetime(2000, 1, 1, tzinfo=UTC)
 """Periods counted from here are calendar months (UTC)."""
 
@@ -103,7 +106,17 @@ def price(customer: Identity, wanted: Wanted, at: datetime | None = None) -> Pri
     hold = quote.micros
     if quote.charge_on == "settlement":
         hold = hold_margins.hold(customer.profile, wanted.model, wanted.operation, hold)
+    refuse_beyond_reach("parameters", hold)
     return Priced(quote, terms, discounts, plan, item.spec.label, hold)
+
+
+def refuse_beyond_reach(where: str, micros: int) -> None:
+    """Raises InvalidRequest for a cost that no amount can be written for."""
+    if micros > LARGEST:
+        raise InvalidRequest(
+            f"The {where} come to more than can be charged at once.",
+            [{"field": where, "message": "come to more than can be charged at once"}],
+        )
 
 
 def _refuse_switched_off(off: CompiledItem | None, item: CompiledItem) -> None:

@@ -21,7 +21,7 @@ from billing.gateways.protocol import GatewayError, Rejected, ReversalState
 from billing.ledger import balances, clock, grants
 from billing.ledger.chart import STRIPE_CLEARING
 from billing.models import Payment, RefundRequest, Reversal
-from billing.services import payments, reversals
+from billing.services import payments, reversals, validity
 from catalog import snapshot
 
 log = logging.getLogger(__name__)
@@ -188,6 +188,7 @@ def _give_back(request_id: uuid.UUID, why: str) -> None:
     restored = reversals.give_again(row.payment, row.transaction_id, key=f"refund_undone:{row.pk.hex}")
     row.status, row.restored_id, row.reason = Status.FAILED, restored, why[:200]
     row.save()
+    validity.follow(row.payment.account_id)
 
 
 def _locked(request_id: uuid.UUID) -> RefundRequest:

@@ -157,8 +157,6 @@ def _intend(
 ) -> Payment:
     """Commit the attempt before Stripe hears of it; the first one again for a repeated request key."""
     terms = snapshot.current().terms(account.profile)
-    if account.status != BillingAccount.Status.ACTIVE:
-        raise InvalidState("This account is closed.")
     if not terms.topup.enabled:
         raise InvalidState("This account is not topped up; it is billed another way.")
     minor = checked_cash(terms, cash)
@@ -179,6 +177,10 @@ def _intend(
     payment.success_url = _with_query(return_url, payment=payment.public_id)
     try:
         with transaction.atomic():
+            # Whoever closes the account holds this lock: nobody pays into what is being closed.
+            standing = BillingAccount.objects.select_for_update(no_key=True).get(pk=account.pk)
+            if standing.status != BillingAccount.Status.ACTIVE:
+                raise InvalidState("This account is closed.")
             payment.save(force_insert=True)
     except IntegrityError:
         first = Payment.objects.filter(account=account, request_key=request_key).first()

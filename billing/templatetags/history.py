@@ -6,7 +6,8 @@ from django import template
 
 from billing.ledger import reports
 from billing.ledger.models import Charge, Kind, Transaction
-from catalog.pricing.units import micros_to_text
+from billing.money_text import parts
+from billing.templatetags.money import viewer_locale
 
 register = template.Library()
 
@@ -25,14 +26,14 @@ def kind_tone(row: Transaction) -> str:
     return "ok" if row.amount > 0 else ""
 
 
-@register.filter
-def reported(charge: Charge) -> str:
+@register.simple_tag(takes_context=True)
+def reported(context: template.Context, charge: Charge) -> str:
     """What was reported of work that goes on, and what it comes to; nothing where nothing was."""
     earned = reports.earned(charge.reports)
     if earned is None:
         return ""
     phases = ", ".join(phase.words for phase in reports.phases(charge.reports))
-    return f"Reported so far: {phases}; comes to {micros_to_text(earned)}"
+    return f"Reported so far: {phases}; comes to {parts(earned, charge.unit, viewer_locale(context))}"
 
 
 @register.filter

@@ -20,7 +20,7 @@ class CloseForm(forms.Form):
     typed = forms.CharField(widget=forms.TextInput(attrs={"autocomplete": "off"}), max_length=200)
 
     def __init__(self, data: object = None, *, name: str) -> None:
-        super().__init__(data)  # type: ignore[arg-type]
+        super().__init__(data)  # type: ignore[arg-type]  # a QueryDict or None
         self.name = name
         self.fields["typed"].label = f"Type “{name}” to confirm"
 
@@ -36,6 +36,8 @@ class CloseForm(forms.Form):
 def close_account(request: HttpRequest) -> HttpResponse:
     """GET says what happens and what is in the way; POST does it, and signs out."""
     me, account = signed_in(request), current_account(request)
+    stays = account.memberships.exclude(user=me).exists()
+    closes = [other.name for other in erasure.closes(me) if other != account]
     form = CloseForm(request.POST if request.method == "POST" else None, name=account.name)
     if form.is_valid():
         try:
@@ -44,12 +46,14 @@ def close_account(request: HttpRequest) -> HttpResponse:
             form.add_error(None, refusal.detail)
         else:
             logout(request)
-            messages.success(request, "Your account is closed and your data is deleted.")
+            closed = "Your data is deleted." if stays else "Your account is closed and your data is deleted."
+            messages.success(request, closed)
             return redirect("account_login")
     context = {
         "account": account,
         "form": form,
         "obstacles": erasure.obstacles(me),
-        "stays": account.memberships.exclude(user=me).exists(),
+        "stays": stays,
+        "closes": closes,
     }
     return render(request, "billing/close_account.html", context, status=422 if form.errors else 200)

@@ -17,7 +17,7 @@ from catalog.pricing.units import micros_to_decimal
 
 __all__ = ["PriceBook", "build_book", "effective", "estimate", "told"]
 
-MOST_QUOTED = 1000
+MOST_QUOTED = 100
 """How many different requests an item remembers the estimate of."""
 _ONE = Decimal(1)
 _Sum = tuple[int, int, int, tuple[Line, ...]]

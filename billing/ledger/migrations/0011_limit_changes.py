@@ -40,6 +40,6 @@ class Migration(migrations.Migration):
                 "indexes": [models.Index(fields=["account", "since"], name="limitchange_account")],
             },
         ),
-        migrations.RunSQL(KNOWN_FROM_NOW, migrations.RunSQL.noop),
         migrations.RunSQL((SQL / "limit_changes.sql").read_text(), migrations.RunSQL.noop),
+        migrations.RunSQL(KNOWN_FROM_NOW, migrations.RunSQL.noop),
     ]

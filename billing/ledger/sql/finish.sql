@@ -248,7 +248,7 @@ BEGIN
        SET amount = c.amount - e.held, estimate = coalesce(c.estimate, c.amount), outputs = (e.request).outputs,
            cost_lines = (e.request).lines, routing = c.routing || coalesce((e.request).routing, '{}'),
            reports = coalesce(c.reports, '[]') || jsonb_build_object(
-               'at', moment, 'held', c.amount, 'returned', e.held, 'cost', (e.request).cost,
+               'at', greatest(moment, c.authorized_at), 'held', c.amount, 'returned', e.held, 'cost', (e.request).cost,
                'phases', (e.request).phases - ARRAY(SELECT jsonb_object_keys(ledger_told(c.reports))))
       FROM unnest(ended) AS e
      WHERE c.id = (e.request).id AND e.status = 'authorized';

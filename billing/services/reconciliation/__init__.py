@@ -1,4 +1,4 @@
-"""The invariants of the books, each as one query that finds what breaks it (docs/ledger.md explains them)."""
+"""The invariants of the books, each as one query that finds what breaks it (docs/reconcile.md explains them)."""
 
 from typing import Final
 

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from billing.ledger.reports import TIMED_OUT
 from billing.services.reconciliation.check import Check
 
 _RECOUNT: Final = (
@@ -87,8 +88,7 @@ CHECKS: Final = (
         promise="Each report of phases gave back what it says; work that timed out is charged at what was reported.",
         remedy="The reports are the truth: what is held is what the last one left, what timed out costs what it came to.",
         long=True,
-        # Of what was settled only what timed out has a reason.
-        sql="""
+        sql=f"""
         SELECT c.id::text FROM ledger_charge c
           JOIN LATERAL (SELECT bool_and(back >= 0 AND left_held = coalesce(next_held, c.amount)) AS is_whole
                           FROM (SELECT (report ->> 'returned')::bigint AS back,
@@ -97,8 +97,8 @@ CHECKS: Final = (
                                   FROM jsonb_array_elements(c.reports) WITH ORDINALITY AS each (report, place)) step
                ) chain ON true
          WHERE c.reports IS NOT NULL AND (chain.is_whole IS DISTINCT FROM true
-            OR c.status IN ('settled', 'refunded') AND c.reason <> ''
-               AND c.cost + c.uncollected <> (c.reports -> -1 ->> 'cost')::bigint)""",
+            OR c.status IN ('settled', 'refunded') AND c.reason = '{TIMED_OUT}'
+               AND c.cost + c.uncollected <> (c.reports -> -1 ->> 'cost')::bigint)""",  # noqa: S608 - a constant of this program
     ),
     Check(
         name="refunds_match",

@@ -60,7 +60,7 @@ CHECKS: Final = (
                               ORDER BY n.id DESC LIMIT 1) held
          WHERE s.is_accepted AND s.amount > 0
            AND s.upto > held.spend_limit + coalesce(b.comfort_share, 0) * {COMFORT_SLOTS}
-           AND NOT EXISTS (SELECT FROM ledger_limitchange n WHERE n.account_id = s.account_id AND n.since = s.at)""",  # noqa: S608
+           AND NOT EXISTS (SELECT FROM ledger_limitchange n WHERE n.account_id = s.account_id AND n.since = s.at)""",  # noqa: S608 - a constant of this program
     ),
     Check(
         name="key_limits_counted",
@@ -81,6 +81,6 @@ CHECKS: Final = (
                       SELECT id FROM accounts_apikey a WHERE k.api_key_id IN (a.id, a.limited_as))) c ON true
          WHERE abs(k.accepted - coalesce(c.total, 0)) > coalesce(b.comfort_share, 0) * {COMFORT_SLOTS}
             OR k.month = now.month::date
-               AND abs(k.month_accepted - coalesce(c.in_month, 0)) > coalesce(b.comfort_share, 0) * {COMFORT_SLOTS}""",  # noqa: S608
+               AND abs(k.month_accepted - coalesce(c.in_month, 0)) > coalesce(b.comfort_share, 0) * {COMFORT_SLOTS}""",  # noqa: S608 - constants of this program
     ),
 )

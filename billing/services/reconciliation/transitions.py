@@ -49,7 +49,7 @@ CHECKS: Final = (
         WITH allowed (subject, was, became) AS (VALUES {_pairs()})
         SELECT h.subject || ' ' || h.subject_id || ': ' || h.was || ' to ' || h.became FROM billing_statuschange h
          WHERE (h.subject, h.was) IN (SELECT subject, was FROM allowed)
-           AND (h.subject, h.was, h.became) NOT IN (SELECT subject, was, became FROM allowed)""",  # noqa: S608
+           AND (h.subject, h.was, h.became) NOT IN (SELECT subject, was, became FROM allowed)""",  # noqa: S608 - constants of this program
     ),
     Check(
         name="states_as_noted",

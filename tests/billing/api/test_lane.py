@@ -225,6 +225,39 @@ def test_a_batch_whose_process_died_is_finished_by_the_same_request(ann: Payer, 
     assert IdempotencyRecord.objects.get(key="one-batch").result is not None
 
 
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**22])
+def test_a_whole_number_beyond_what_is_stored_is_refused_word_for_word_as_by_the_view(
+    eva: Payer, studio: Api, number: int
+) -> None:
+    raw = json.dumps({"cost": "0.01", "outputs": {"tokens": number}}).encode()
+    path = f"/v1/charges/{studio.post('/v1/charges', work(eva, model=MODEL_ON_HOLD)).body['id']}/settle"
+    view, lane = studio.post(path, raw), post(studio, path, raw)
+    assert (lane.status_code, lane.json()) == (view.status, view.body)
+    assert view.status == 422
+
+
+def test_who_goes_away_before_the_body_came_has_done_nothing(eva: Payer, studio: Api) -> None:
+    charge = studio.post("/v1/charges", work(eva, model=MODEL_ON_HOLD)).body["id"]
+    said: list[Any] = []
+
+    async def gone() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    async def hear(message: Any) -> None:
+        said.append(message)
+
+    async def call() -> None:
+        lane = lane_to(_dsn())
+        headers = [(b"authorization", f"Bearer {studio.key}".encode()), (b"idempotency-key", b"one")]
+        scope = {"type": "http", "method": "POST", "path": f"/v1/charges/{charge}/void", "query_string": b""}
+        await lane({**scope, "headers": headers, "client": ("127.0.0.1", 1)}, gone, hear)
+        await lane.close()
+
+    asyncio.run(call())
+    assert (said, Charge.objects.get().status) == ([], "authorized")
+    assert not IdempotencyRecord.objects.filter(key="one").exists()
+
+
 @pytest.mark.parametrize("key", ["", "bps_short", "bpk_", "Bearer"])
 def test_a_wrong_key_is_refused_before_anything_is_read(ann: Payer, studio: Api, key: str) -> None:
     view = Api(key).post("/v1/charges", work(ann))

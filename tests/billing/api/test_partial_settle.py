@@ -201,6 +201,24 @@ def test_what_is_not_a_report_is_refused(
     assert Charge.objects.get().reports is None
 
 
+def test_a_refund_of_reported_work_is_no_time_out(sam: Payer, site: Work, studio: Api) -> None:
+    report(studio, site, HERO | {"cost": "2"})
+    settle(studio, site, outputs={"phases": [VIDEO | {"cost": "3"}]})
+    refund = studio.post(f"/v1/charges/{site['id']}/refund", {"amount": "1", "reason": "Blurred."})
+    assert refund.status == 200
+    assert sound()
+
+
+@pytest.mark.parametrize("partial", [True, False])
+def test_phases_that_come_to_more_than_an_amount_can_say_are_refused(
+    site: Work, studio: Api, partial: bool
+) -> None:
+    most = "999999999999"
+    phases = [HERO | {"cost": most}, VIDEO | {"cost": most}]
+    reply = settle(studio, site, partial=partial, outputs={"phases": phases})
+    assert (reply.status, reply.code, reply.fields) == (422, "invalid_request", {"outputs"})
+
+
 def test_work_without_phases_is_settled_as_a_whole(eva: Payer, studio: Api) -> None:
     work = authorize(studio, eva, model="seedream-4-5")
     reply = report(studio, work, {"id": "hero-image"})

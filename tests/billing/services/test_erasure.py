@@ -21,6 +21,7 @@ from portal_client import keyring
 from portal_client import statements as checking
 
 from accounts import invitations, keys
+from accounts.errors import InvitationNotValid
 from accounts.models import BillingAccount, Membership, NoticeChoice, User
 from billing import outbox, statement_csv, statement_pdf
 from billing.errors import InvalidRequest, InvalidState
@@ -330,10 +331,26 @@ def test_what_was_paid_for_and_not_used_has_to_be_used_first(
     assert erasure.erase(ada.pk, by=ada).accounts == [own.pk]
 
 
+def test_nobody_pays_into_or_joins_what_was_closed_meanwhile(own: BillingAccount, ada: User) -> None:
+    """With the account and the invitation as they were read before."""
+    friend = User.objects.create_user("grace@person.example", "x")
+    EmailAddress.objects.create(user=friend, email=friend.email, verified=True, primary=True)
+    before = BillingAccount.objects.get(pk=own.pk)
+    _, token = invitations.invite(account=own, email=friend.email, role="viewer", invited_by=ada)
+    closing.close(own.pk, by=ada)
+    with pytest.raises(InvalidState, match="closed"):
+        start(before)
+    with pytest.raises(InvitationNotValid):
+        invitations.accept(token=token, user=friend)
+    assert not Payment.objects.filter(account=own).exists()
+
+
 def test_staff_say_why_and_are_not_erased_themselves(own: BillingAccount, ada: User, staff: User) -> None:
     with pytest.raises(InvalidRequest):
         erasure.erase(ada.pk, by=staff)
     with pytest.raises(InvalidState, match="one of the staff"):
         erasure.erase(staff.pk, by=staff)
-    assert erasure.erase(ada.pk, by=staff, reason=f"Letter from {NAME}").reason == "Letter from [erased]"
+    assert (
+        erasure.erase(ada.pk, by=staff, reason=f"Letter from {NAME.upper()}").reason == "Letter from [erased]"
+    )
     assert naming() == {}

@@ -12,7 +12,7 @@ from billing.ledger import balances, key_limits
 from billing.ledger.holds import place
 from billing.ledger.models import Balance, Charge, Grant
 from billing.models import Invoice, ModeChange
-from billing.services import charges, credit_limits, invoicing, limits, modes, subscriptions
+from billing.services import charges, closing, credit_limits, invoicing, limits, modes, subscriptions
 from billing.services.modes import Asked
 from tests.billing.ledger.conftest import CREDIT, at, hold, settle, standing, void, wanted
 from tests.billing.services.plans import START, account, buy, has, history, profiles, running
@@ -53,6 +53,17 @@ def test_to_pay_per_use_and_back_brings_back_what_was_left() -> None:
         ("plan", 200), ("topup", 50),
     }  # fmt: skip
     assert history(payer)[-2:] == [("adjustment", -250), ("adjustment", 250)]
+
+
+def test_what_was_paid_for_is_known_while_it_is_set_aside() -> None:
+    """So that nobody closes an account over it."""
+    payer = account("toon", plan="pro")
+    buy(payer, 50)
+    switch(payer, "metered", limit=20 * CREDIT)
+    assert modes.bought_and_set_aside(payer) == {"credit": 50 * CREDIT}
+    assert any("50\xa0credits paid for are set aside" in sentence for sentence in closing.obstacles(payer))
+    switch(payer, "subscription")
+    assert modes.bought_and_set_aside(payer) == {}
 
 
 def test_the_plan_s_credits_go_on_lapsing_while_they_are_set_aside() -> None:

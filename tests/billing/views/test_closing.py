@@ -8,6 +8,8 @@ from django.urls import reverse
 
 from accounts.models import BillingAccount, User
 from billing.models import Erasure
+from billing.services.accounts import open_account
+from tests.billing.ledger.conftest import hold
 from tests.billing.views.conftest import SignIn, browser, sign_in, work
 
 __all__ = ["browser", "sign_in"]
@@ -50,6 +52,14 @@ def test_what_is_in_the_way_is_said_and_nothing_can_be_typed(
     assert "1 request is still running" in page
 
 
+def test_another_account_that_closes_with_it_is_named(browser: Client, account: BillingAccount) -> None:
+    owner = account.memberships.get().user
+    second = open_account(name="Southwind", email="south@example.com", user=owner, profile="ads")
+    assert "Closed with it, as nobody else is in it: Southwind." in text(browser)[1]
+    hold(second.pk, 5)
+    assert "Southwind: 1 request is still running" in text(browser)[1]
+
+
 @pytest.mark.parametrize("role", ["billing", "developer", "viewer"])
 def test_only_an_owner_may(account: BillingAccount, sign_in: SignIn, role: str) -> None:
     member = sign_in(account, role)
@@ -87,7 +97,7 @@ def test_staff_erase_a_person_with_a_reason(browser: Client, account: BillingAcc
     assert office.post(address, sent | {"reason": ""}).status_code == 422
     assert Erasure.objects.count() == 0
     page = office.post(address, sent, follow=True).content.decode()
-    assert "is erased, with 1 accounts." in page
+    assert "is erased, with 1 account." in page
     done = Erasure.objects.get()
     assert (done.reason, done.asked_by.email) == ("Letter of 3 May", "staff@example.com")
     for name, arguments in (("changelist", []), ("change", [done.pk])):
