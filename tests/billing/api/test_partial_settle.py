@@ -10,6 +10,7 @@ from accounts.keys import revoke
 from accounts.models import ApiKey
 from billing.ledger import clock
 from billing.ledger.models import Charge, IdempotencyRecord, Transaction
+from billing.ledger.reports import TIMED_OUT
 from billing.models import EstimateAccuracy
 from billing.selectors import hold_margins
 from billing.services import charges, offers, reconciliation
@@ -166,7 +167,7 @@ def test_a_hold_that_times_out_is_charged_at_what_was_reported(sam: Payer, site:
     charges.expire_all_due()
     ended = sam.api.get(f"/v1/charges/{site['id']}").body
     assert (ended["status"], ended["metadata"]["cost"]) == ("settled", "20")
-    assert ended["reason"] == charges.TIMED_OUT
+    assert ended["reason"] == TIMED_OUT
     assert sum(Decimal(line["amount"]) for line in ended["lines"]) == 20
     assert told(settle(studio, site))[:2] == ("settled", "20")
     assert sound()

@@ -12,6 +12,7 @@ from accounts.models import ApiKey, BillingAccount
 from billing.ledger import balances, key_limits
 from billing.ledger.holds import FinishRequest, Outcome, finish
 from billing.ledger.models import Balance, Charge, Grant, IdempotencyRecord, KeyLimit, Transaction
+from billing.ledger.reports import TIMED_OUT
 from billing.services import charges, reconciliation
 from tests.billing.ledger.conftest import CREDIT, OpenAccount, at, give, hold, settle, standing, void
 
@@ -129,7 +130,7 @@ def test_a_hold_that_times_out_is_charged_at_what_was_reported(open_account: Ope
     assert charges.expire_all_due() == 3
     assert standing(account) == (18, 0, 18)
     kept = Charge.objects.get(pk=charge)
-    assert (kept.status, kept.cost, kept.reason) == ("settled", 2 * CREDIT, charges.TIMED_OUT)
+    assert (kept.status, kept.cost, kept.reason) == ("settled", 2 * CREDIT, TIMED_OUT)
     assert (kept.cost_lines, kept.outputs) == (lines, {"phases": HERO})
     assert {Charge.objects.get(pk=one).status for one in (failed, silent)} == {"voided"}
     assert report(charge, VIDEO, 3, 3, known=1)["code"] == "invalid_state"
