@@ -184,10 +184,11 @@ def test_a_part_of_very_many_charges_is_named_as_such(
 ) -> None:
     from billing.services import price_impact
 
-    for _ in range(6):
+    ann.give(100)
+    for _ in range(20):  # a sample of them finds none once in a million runs
         authorize(studio, ann)
     preview = price_impact.preview
-    monkeypatch.setattr(price_impact, "preview", lambda book: preview(book, most=5))
+    monkeypatch.setattr(price_impact, "preview", lambda book: preview(book, most=10))
     assert "From a sample: one in 2 charges" in text_of(staff, url("publish", draft("ads", static="6")))
 
 
