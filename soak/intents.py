@@ -45,7 +45,8 @@ EFFECTS: Final[dict[str, tuple[int, dict[str, int]]]] = {
 
 
 def prepare_process() -> None:
-    """What a killed predecessor had begun is taken over at once, not after a minute."""
+    """What a killed predecessor had begun is taken over at once, not after a minute, and however often it happens."""
+    inbox.PARK_AFTER = outbox.PARK_AFTER = 1_000_000  # type: ignore[misc]
     idempotency.ABANDONED = timedelta(0)  # type: ignore[misc]
     inbox.LEASE = outbox.LEASE = timedelta(0)  # type: ignore[misc]
     inbox.EFFECTS["soak"] = lambda thing: event_effect(thing)

@@ -50,7 +50,7 @@ def erase(user_id: int, *, by: User, reason: str = "") -> Erasure:
 
     Raises InvalidState with all that has to be done first, InvalidRequest where staff give no reason.
     """
-    user = User.objects.select_for_update().get(pk=user_id)
+    user = User.objects.select_for_update(no_key=True).get(pk=user_id)
     if (known := Erasure.objects.filter(user=user).first()) is not None:
         return known
     if by.pk != user.pk and not reason.strip():

@@ -150,7 +150,7 @@ def _silent(account: uuid.UUID, staff: User) -> None:
         (_recharge, "1 payment has an unknown outcome", ""),
         (_inbox, "1 Stripe event was given up", "Webhook inbox 2 unfinished 1 given up"),
         (_outbox, "2 messages were given up", "Outbox 1 to be sent 2 given up"),
-        (_asked, "1 adjustment waits for a second person", "Approvals 1 adjustments pending 0 refunds asked for"),
+        (_asked, "1 adjustment waits for a second person", "Approvals 1 adjustment pending 0 refunds asked for"),
         (_broken, "1 promise of the books does not hold", "Books 1 broken held_matches_holds 1 looked at now"),
         (_silent, "The worker gives no sign of life", "Worker Silent sign of life 3 minutes ago"),
     ],

@@ -88,7 +88,7 @@ def test_refuses_another_currency(account: BillingAccount, payments_at: Simulato
 
 
 def test_refuses_a_closed_account(account: BillingAccount, payments_at: Simulator) -> None:
-    account.status = "closed"
+    BillingAccount.objects.filter(pk=account.pk).update(status="closed")
     with pytest.raises(InvalidState):
         start(account)
 

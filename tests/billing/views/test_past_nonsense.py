@@ -36,9 +36,9 @@ def test_nonsense_about_the_past_is_no_error_of_ours(
     work(account, 5)
     key = {"Authorization": f"Bearer {create_key(account=account, name='k')[1]}"}
     dice, seen = random.Random(seed), set()
-    months = (f"{now():%Y-%m}", *MONTHS)  # one that the account has, which is as old as this test
+    mine = f"{now():%Y-%m}"
     for _ in range(rounds):
-        one, other, month = dice.choice(TIMES), dice.choice(TIMES), dice.choice(months)
+        one, other, month = dice.choice(TIMES), dice.choice(TIMES), dice.choice((mine, dice.choice(MONTHS)))
         kind = dice.choice(("csv", "pdf"))
         for path, query in (
             ("/balance/changes", {"since": one, "until": other}),

@@ -85,8 +85,8 @@ def test_reported_phases_are_steps_of_the_story(account: BillingAccount, browser
     ))  # fmt: skip
     assert held < first < second < end
     assert "Set aside for the estimate Reported" in text, "the hold was the estimate"
-    assert "Hero image. What is reported comes to 1 credit; 8 credits stayed held" in text
-    assert "Motion video (failed). What is reported comes to 1 credit; 3 credits" in text
+    assert "Hero image. What is reported comes to 1 credit ; 8 credits stayed held" in text
+    assert "Motion video (failed). What is reported comes to 1 credit ; 3 credits" in text
     assert "It was less than was held" in text
 
 
