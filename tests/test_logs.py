@@ -12,7 +12,7 @@ import pytest
 from billing.ledger.models import Charge
 from config.logs import hidden
 from tests.billing.api.conftest import Api, Payer, ann, catalog, studio
-from tests.billing.api.test_lane import in_lane
+from tests.billing.api.in_the_lane import in_lane
 from tests.billing.api.working import work
 
 __all__ = ["ann", "catalog", "studio"]

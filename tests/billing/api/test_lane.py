@@ -2,81 +2,24 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Iterator
-from datetime import timedelta
-from typing import Any, cast
+from typing import Any
 
 import httpx
 import pytest
 from django.db import connections
-from django.utils.timezone import now
 
 from accounts.keys import create_service_key, revoke
 from accounts.models import ApiKey
-from billing.api import idempotency
-from billing.api.lane import Lane
-from billing.api.wire import App
 from billing.ledger import balances
 from billing.ledger.models import Charge, IdempotencyRecord, Transaction
 from billing.selectors import identities
-from catalog import snapshot
 from config.asgi import _dsn
-from config.asgi import django as django_application
 from tests.billing.api.conftest import CREDIT, Api, Payer, payer
+from tests.billing.api.in_the_lane import body_of, client_of, fresh_caches, in_lane, lane_to, post
 from tests.billing.api.working import MODEL_ON_HOLD, work
 
+__all__ = ["fresh_caches"]
 pytestmark = pytest.mark.django_db(transaction=True)
-Session = Callable[[httpx.AsyncClient], Awaitable[Any]]
-
-
-@pytest.fixture(autouse=True)
-def _fresh_caches() -> Iterator[None]:
-    identities.cache.clear()
-    yield
-    identities.cache.enabled = False
-    identities.cache.clear()
-
-
-def lane_to(dsn: str) -> Lane:
-    """The application as the web server runs it, on this database."""
-    return Lane(cast(App, django_application), dsn)
-
-
-def client_of(lane: Lane, studio: Api) -> httpx.AsyncClient:
-    """A client with the studio's key."""
-    headers = {"Authorization": f"Bearer {studio.key}"}
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=lane), base_url="http://portal", headers=headers
-    )
-
-
-def in_lane(studio: Api, session: Session) -> Any:
-    """Run a session against the application."""
-
-    async def run() -> Any:
-        lane = lane_to(_dsn())
-        async with client_of(lane, studio) as client:
-            try:
-                return await session(client)
-            finally:
-                await lane.close()
-
-    snapshot.refresh()
-    return asyncio.run(run())
-
-
-def post(studio: Api, path: str, raw: bytes, idem: str | None = None) -> httpx.Response:
-    """One request through the lane."""
-
-    async def session(client: httpx.AsyncClient) -> httpx.Response:
-        return await client.post(path, content=raw, headers={"Idempotency-Key": idem} if idem else {})
-
-    answer: httpx.Response = in_lane(studio, session)
-    return answer
-
-
-def body_of(payer: Payer, **fields: Any) -> bytes:
-    return json.dumps(work(payer, **fields)).encode()
 
 
 BAD_BODIES = [
@@ -128,101 +71,6 @@ def test_an_authorize_answers_as_the_view_does(
     assert {k: v for k, v in lane.json().items() if k not in passing} == {
         k: v for k, v in view.body.items() if k not in passing
     }
-
-
-def batch_of(payer: Payer, held: Payer) -> dict[str, Any]:
-    """Every way an entry of a batch can end, and an account named by its id."""
-    by_id = {"customer": {"account": payer.account.public_id}}
-    return {
-        "charges": [
-            work(payer),
-            work(payer, model="unheard-of"),
-            {"customer": {"api_key": "bpk_x"}, "model": "static", "operation": "generate"},
-            "nonsense",
-            work(payer, parameters={"count": 100}),
-            work(held, model=MODEL_ON_HOLD),
-            work(payer) | by_id,
-            work(payer) | {"customer": {"account": "acct_0"}},
-            work(payer) | {"extra": 1},
-        ]
-    }
-
-
-def test_a_batch_answers_as_the_view_does(ann: Payer, bob: Payer, eva: Payer, studio: Api) -> None:
-    view = studio.post("/v1/charges/batch", batch_of(ann, eva))
-    lane = post(studio, "/v1/charges/batch", json.dumps(batch_of(bob, eva)).encode())
-    assert (lane.status_code, lane.headers["content-type"]) == (200, "application/json")
-    passing = {"id": "", "authorized_at": "", "expires_at": "", "balance": "", "available": "", "held": ""}
-    assert [entry | passing for entry in lane.json()["data"]] == [
-        entry | passing for entry in view.body["data"]
-    ]
-    assert [entry["balance"] for entry in lane.json()["data"] if entry["status"] == "settled"] == ["45", "40"]
-
-
-def test_batches_and_single_requests_share_what_there_is(ann: Payer, studio: Api) -> None:
-    many = json.dumps({"charges": [work(ann) for _ in range(4)]}).encode()
-
-    async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
-        calls = [client.post("/v1/charges/batch", content=many) for _ in range(3)]
-        calls += [client.post("/v1/charges", content=body_of(ann)) for _ in range(4)]
-        return await asyncio.gather(*calls)
-
-    *batches, a, b, c, d = in_lane(studio, session)
-    decided = [entry["status"] for reply in batches for entry in reply.json()["data"]]
-    decided += [reply.json()["status"] for reply in (a, b, c, d)]
-    assert sorted(decided, key=str) == [402] * 6 + ["settled"] * 10
-    assert balances.of(ann.account.pk).balance == 0
-
-
-def test_a_batch_with_a_key_is_answered_once(ann: Payer, studio: Api) -> None:
-    raw = json.dumps({"charges": [work(ann)]}).encode()
-    first, again = (post(studio, "/v1/charges/batch", raw, "one-batch") for _ in range(2))
-    assert again.json() == first.json()
-    assert again.headers["Idempotent-Replayed"] == "true"
-    by_the_view = studio.post("/v1/charges/batch", raw, idem="one-batch")
-    assert (by_the_view.body, by_the_view.headers["Idempotent-Replayed"]) == (first.json(), "true")
-    assert balances.of(ann.account.pk).balance == 45 * CREDIT
-
-
-def test_a_batch_with_a_key_sent_many_times_at_once_is_decided_once(ann: Payer, studio: Api) -> None:
-    raw = json.dumps({"charges": [work(ann), work(ann)]}).encode()
-
-    async def session(client: httpx.AsyncClient) -> list[httpx.Response]:
-        key = {"Idempotency-Key": "one-batch"}
-        return await asyncio.gather(
-            *[client.post("/v1/charges/batch", content=raw, headers=key) for _ in range(20)]
-        )
-
-    replies = in_lane(studio, session)
-    waited = [reply.json()["code"] for reply in replies if reply.status_code != 200]
-    assert set(waited) <= {"idempotency_in_progress"}
-    assert len({json.dumps(reply.json()) for reply in replies if reply.status_code == 200}) == 1
-    assert Charge.objects.count() == 2
-
-
-def test_the_key_of_another_batch_is_a_conflict_word_for_word_as_by_the_view(ann: Payer, studio: Api) -> None:
-    post(studio, "/v1/charges/batch", json.dumps({"charges": [work(ann)]}).encode(), "one-batch")
-    other = json.dumps({"charges": [work(ann), work(ann)]}).encode()
-    lane, view = (
-        post(studio, "/v1/charges/batch", other, "one-batch"),
-        studio.post("/v1/charges/batch", other, idem="one-batch"),
-    )
-    assert (lane.status_code, lane.json()) == (view.status, view.body)
-    assert (view.status, view.code) == (409, "idempotency_conflict")
-    assert Charge.objects.count() == 1
-
-
-def test_a_batch_whose_process_died_is_finished_by_the_same_request(ann: Payer, studio: Api) -> None:
-    raw = json.dumps({"charges": [work(ann), work(ann)]}).encode()
-    first = post(studio, "/v1/charges/batch", raw, "one-batch")
-    # As if the process had died between its effect and the record of the answer, a while ago.
-    IdempotencyRecord.objects.filter(key="one-batch").update(
-        result=None, created_at=now() - idempotency.ABANDONED - timedelta(seconds=1)
-    )
-    again = post(studio, "/v1/charges/batch", raw, "one-batch")
-    assert [entry["id"] for entry in again.json()["data"]] == [entry["id"] for entry in first.json()["data"]]
-    assert Charge.objects.count() == 2
-    assert IdempotencyRecord.objects.get(key="one-batch").result is not None
 
 
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**22])

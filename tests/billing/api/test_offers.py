@@ -16,7 +16,7 @@ from billing.services.offers import NewOffer, Tier
 from catalog import snapshot, versions
 from catalog.models import PriceBook
 from tests.billing.api.conftest import Api, Payer, payer
-from tests.billing.api.test_lane import body_of, in_lane
+from tests.billing.api.in_the_lane import body_of, in_lane
 from tests.billing.api.working import MODEL_ON_HOLD, authorize
 
 
