@@ -22,6 +22,7 @@ from billing.webhooks import endpoint
 from catalog.pricing.units import Amount
 from soak import books, simulator
 from soak.crew import Crew
+from soak.intents import never_give_up
 from soak.told import Progress, Told, go_on
 from soak.world import World
 
@@ -119,7 +120,7 @@ def deliver(bodies: Sequence[str]) -> list[int]:
 def judge(payments: Sequence[tuple[uuid.UUID, int]]) -> list[str]:
     """After a sweep: each payment credited once, each refund taken once, no event left."""
     inbox.LEASE = inbox.FIRST_WAIT * 0  # type: ignore[misc]
-    inbox.PARK_AFTER = 1_000_000  # type: ignore[misc]
+    never_give_up()
     from django.db.models.functions import Now
 
     WebhookInbox.objects.filter(done_at__isnull=True).update(next_attempt_at=Now())

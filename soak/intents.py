@@ -45,12 +45,16 @@ EFFECTS: Final[dict[str, tuple[int, dict[str, int]]]] = {
 
 
 def prepare_process() -> None:
-    """What a killed predecessor had begun is taken over at once, not after a minute, and however often it happens."""
-    inbox.PARK_AFTER = outbox.PARK_AFTER = 1_000_000  # type: ignore[misc]
+    """What a killed predecessor had begun is taken over at once, not after a minute."""
     idempotency.ABANDONED = timedelta(0)  # type: ignore[misc]
     inbox.LEASE = outbox.LEASE = timedelta(0)  # type: ignore[misc]
     inbox.EFFECTS["soak"] = lambda thing: event_effect(thing)
     outbox.handles("soak")(lambda payload: send_message(payload))
+
+
+def never_give_up() -> None:
+    """What kills on purpose meet again and again is not taken for poison, and not parked."""
+    inbox.PARK_AFTER = outbox.PARK_AFTER = 1_000_000  # type: ignore[misc]
 
 
 def as_event(key: str, account: uuid.UUID) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from billing.services import inbox
 from config.ids import new_id
 from soak import books, making
 from soak.crew import Crew, settle_in
-from soak.intents import EFFECTS, VERBS, Intent, as_event, prepare_process, sweep
+from soak.intents import EFFECTS, VERBS, Intent, as_event, never_give_up, prepare_process, sweep
 from soak.nursery import PROCESSES
 from soak.races.race import Guard
 from soak.told import Progress, Told, go_on
@@ -217,6 +217,7 @@ def _live(
     """A victim's life: arm its end, then work until it comes."""
     settle_in(database)
     prepare_process()
+    never_give_up()
     if without is not None and without.patch is not None:
         without.patch()
     connection.ensure_connection()
@@ -266,6 +267,7 @@ def complete(intents: Sequence[Intent]) -> None:
 def judge(lanes: Sequence[tuple[uuid.UUID, list[Intent]]]) -> list[str]:
     """After a last sweep: every intent has had its effect once, and nothing is left lying."""
     prepare_process()
+    never_give_up()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE billing_webhookinbox SET next_attempt_at = now()")
         cursor.execute("UPDATE billing_outboxmessage SET next_attempt_at = now()")
