@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router
 
-from billing.api import answers, batch, price_answers, work
+from billing.api import batch, charge_answers, price_answers, work
 from billing.api.errors_of import errors
 from billing.api.http import fingerprint, key_header, ok, once
 from billing.api.schemas import (
@@ -30,7 +30,7 @@ router = Router(auth=ServiceAuth(), tags=["Charges"])
 
 @router.post(
     "/charges",
-    response={200: price_answers.Estimate, 202: answers.Authorized, **errors(402, 404, 409)},
+    response={200: price_answers.Estimate, 202: charge_answers.Authorized, **errors(402, 404, 409)},
     summary="Authorize",
 )
 def authorize(request: HttpRequest, body: AuthorizeBody, query: Query[DryRunQuery]) -> HttpResponse:
@@ -51,7 +51,9 @@ def authorize(request: HttpRequest, body: AuthorizeBody, query: Query[DryRunQuer
     return ok(answer, 202, replayed=replayed)
 
 
-@router.get("/charges", auth=AnyKey(), response={200: answers.Charges, **errors()}, summary="List charges")
+@router.get(
+    "/charges", auth=AnyKey(), response={200: charge_answers.Charges, **errors()}, summary="List charges"
+)
 def list_charges(request: HttpRequest, query: Query[ChargesQuery]) -> HttpResponse:
     """Newest first; `reference` finds the generation service's own id."""
     return ok(
@@ -61,7 +63,9 @@ def list_charges(request: HttpRequest, query: Query[ChargesQuery]) -> HttpRespon
     )
 
 
-@router.post("/charges/batch", response={200: answers.Batch, **errors(409)}, summary="Authorize many at once")
+@router.post(
+    "/charges/batch", response={200: charge_answers.Batch, **errors(409)}, summary="Authorize many at once"
+)
 def authorize_batch(request: HttpRequest, body: BatchBody) -> HttpResponse:
     """Up to 500 authorizations, each answered for itself: `data` has the answer or the problem of each."""
     identity = caller(request)
@@ -79,7 +83,7 @@ def authorize_batch(request: HttpRequest, body: BatchBody) -> HttpResponse:
 @router.get(
     "/charges/{charge_id}",
     auth=AnyKey(),
-    response={200: answers.Charge, **errors(404)},
+    response={200: charge_answers.Charge, **errors(404)},
     summary="Look up a charge",
 )
 def get_charge(request: HttpRequest, charge_id: str) -> HttpResponse:
@@ -92,7 +96,7 @@ def get_charge(request: HttpRequest, charge_id: str) -> HttpResponse:
 
 @router.post(
     "/charges/{charge_id}/settle",
-    response={200: answers.Finished, **errors(404, 409)},
+    response={200: charge_answers.Finished, **errors(404, 409)},
     summary="Settle",
 )
 def settle(request: HttpRequest, charge_id: str, body: SettleBody) -> HttpResponse:
@@ -111,7 +115,7 @@ def settle(request: HttpRequest, charge_id: str, body: SettleBody) -> HttpRespon
 
 
 @router.post(
-    "/charges/{charge_id}/void", response={200: answers.Finished, **errors(404, 409)}, summary="Void"
+    "/charges/{charge_id}/void", response={200: charge_answers.Finished, **errors(404, 409)}, summary="Void"
 )
 def void(request: HttpRequest, charge_id: str, body: VoidBody = VoidBody()) -> HttpResponse:  # noqa: B008
     """The hold ends with nothing charged."""
@@ -121,7 +125,7 @@ def void(request: HttpRequest, charge_id: str, body: VoidBody = VoidBody()) -> H
 
 @router.post(
     "/charges/{charge_id}/refund",
-    response={200: answers.Refunded, **errors(404, 409)},
+    response={200: charge_answers.Refunded, **errors(404, 409)},
     summary="Refund",
 )
 def refund(request: HttpRequest, charge_id: str, body: RefundBody) -> HttpResponse:

@@ -4,7 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from billing.api.answers import Amount, Answer, Line, Moment, Range, Unit
+from billing.api.answers import Amount, Answer, Moment, Unit
+from billing.api.charge_answers import Line, Range
 
 
 class MonthlyCount(Answer):

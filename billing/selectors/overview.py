@@ -131,6 +131,7 @@ def overview(account: BillingAccount, locale: str) -> Overview:
     month_start = today.replace(day=1)
     used = usage.daily(account.pk, min(first_day, month_start))
     here = standing(account)
+    lots = grants.lots(account.pk, moment=here.as_of)
     recharge = AutoRecharge.objects.filter(pk=account.pk).first()
     terms = snapshot.current().terms(account.profile)
     days = [first_day + timedelta(days=number) for number in range(CHART_DAYS)]
@@ -142,7 +143,7 @@ def overview(account: BillingAccount, locale: str) -> Overview:
     }
     return Overview(
         standing=here,
-        forecast=_forecast(here.view.available, used, today),
+        forecast=_forecast(here, lots, used, today),
         spend=_spend(here.view, used.spent_since(month_start)),
         recharge=recharge,
         recharge_times=_times_a_month(recharge),
@@ -159,7 +160,7 @@ def overview(account: BillingAccount, locale: str) -> Overview:
             ),
         ),
         recent=transactions.recent(account.pk),
-        lots=grants.lots(account.pk, MOST_LOTS, here.as_of),
+        lots=lots[:MOST_LOTS],
         offers_recharge=plans.offers_recharge(account.profile),
         validity_months=terms.validity.months if terms.validity else None,
         is_new=not by_name and not usage.ever_used(account.pk),
@@ -178,8 +179,15 @@ def _times_a_month(recharge: AutoRecharge | None) -> int | None:
     return recharge.monthly_cap_minor // recharge.amount_minor
 
 
-def _forecast(available: int, used: usage.DailyUsage, today: date) -> Forecast | None:
-    found = usage.run_out(available, used, today)
+def _forecast(here: Standing, lots: list[Lot], used: usage.DailyUsage, today: date) -> Forecast | None:
+    """Plan credits go with their cycle and come again, so they count as if they stayed."""
+    left = [
+        (grant.remaining, grant.expires_at - here.as_of)
+        if grant.expires_at and grant.source != Grant.Source.PLAN
+        else (grant.remaining, None)
+        for grant in (lot.grant for lot in lots)
+    ]
+    found = usage.run_out(here.view.available, used, today, left)
     if found is None:
         return None
     days, per_day = found

@@ -2,6 +2,7 @@
 
 import uuid
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
@@ -13,6 +14,7 @@ from billing.ledger.models import Charge
 
 PACE_DAYS: Final = 14
 MOST_JOBS: Final = 100
+DAY_SECONDS: Final = 86_400
 
 # What work cost: what was charged for it, and of that what came back. Only those lines name a model.
 USE_SQL: Final = """
@@ -112,12 +114,24 @@ def spent_between(account_id: uuid.UUID, since: datetime, until: datetime) -> in
     return max(0, sum(use.net for use in days))
 
 
-def run_out(available: int, usage: DailyUsage, today: date) -> tuple[int, int] | None:
-    """Days the available micros last at the 14-day pace, and that pace per day; None without use."""
+def run_out(
+    available: int, usage: DailyUsage, today: date, lots: Iterable[tuple[int, timedelta | None]] = ()
+) -> tuple[int, int] | None:
+    """Days the available micros last at the 14-day pace, and that pace per day; None without use.
+
+    ``lots``: what is left of each grant in the order of use, and how long until it lapses: what the pace does not come
+    to by then is not counted.
+    """
     per_day = usage.spent_since(today - timedelta(days=PACE_DAYS - 1)) // PACE_DAYS
     if per_day <= 0 or available <= 0:
         return None
-    return available // per_day, per_day
+    used = lost = 0
+    for remaining, left in lots:
+        by_then = None if left is None else per_day * (left // timedelta(seconds=1)) // DAY_SECONDS
+        usable = remaining if by_then is None else min(remaining, max(0, by_then - used))
+        used += usable
+        lost += remaining - usable
+    return max(0, available - lost) // per_day, per_day
 
 
 def open_jobs(account_id: uuid.UUID) -> list[Charge]:

@@ -2,7 +2,7 @@
 
 import re
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -10,7 +10,7 @@ from django.utils.timezone import now
 
 from accounts.models import BillingAccount, Role
 from billing.ledger import grants
-from billing.ledger.models import Balance
+from billing.ledger.models import Balance, Grant
 from billing.models import AutoRecharge
 from billing.services.charges import refund
 from tests.billing.views.conftest import CREDIT, SignIn, work
@@ -20,6 +20,18 @@ def text_of(response: object) -> str:
     """The page's HTML without tags, in one line."""
     html = response.content.decode()  # type: ignore[attr-defined]
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", html)).replace("\xa0", " ")
+
+
+def gift(account: BillingAccount, credits: int, number: int = 0, ends: datetime | None = None) -> None:
+    grants.add(
+        account_id=account.pk,
+        micros=credits * CREDIT,
+        source="admin",
+        kind="adjustment",
+        description=f"Gift {number}",
+        key=f"gift:{account.pk.hex}:{number}",
+        expires_at=ends,
+    )
 
 
 def test_a_new_account_sees_its_bonus_and_a_first_request_to_copy(browser: Client) -> None:
@@ -67,6 +79,24 @@ def test_use_is_drawn_by_model_and_forecast(account: BillingAccount, browser: Cl
     assert "Lasts about 11 days at your 14-day pace (2 credits a day)" in text
     assert "Make your first request" not in text
     assert page.content.decode().count('class="chart-day"') == 30
+
+
+def test_what_lapses_before_it_is_used_does_not_count_as_lasting(
+    account: BillingAccount, browser: Client
+) -> None:
+    work(account, 28)
+    Grant.objects.filter(account_id=account.pk).update(expires_at=now() + timedelta(days=5, hours=1))
+    assert "Lasts about 5 days at your 14-day pace (2 credits a day)" in text_of(browser.get("/"))
+    gift(account, 20)
+    assert "Lasts about 15 days" in text_of(browser.get("/")), "5 days of what lapses, and 10 of what stays"
+
+
+def test_plan_credits_come_again_so_they_last_as_long_as_the_pace(
+    account: BillingAccount, browser: Client
+) -> None:
+    work(account, 28)
+    Grant.objects.filter(account_id=account.pk).update(source="plan", expires_at=now() + timedelta(days=5))
+    assert "Lasts about 11 days" in text_of(browser.get("/"))
 
 
 def test_a_refund_of_use_slows_the_pace(account: BillingAccount, browser: Client) -> None:
@@ -120,14 +150,7 @@ def test_auto_recharge_is_said_as_a_sentence(account: BillingAccount, browser: C
 
 def test_the_last_six_transactions_are_listed(account: BillingAccount, browser: Client) -> None:
     for number in range(8):
-        grants.add(
-            account_id=account.pk,
-            micros=CREDIT,
-            source="admin",
-            kind="adjustment",
-            description=f"Gift {number}",
-            key=f"gift:{account.pk.hex}:{number}",
-        )
+        gift(account, 1, number)
     text = text_of(browser.get("/"))
     assert "Gift 7" in text
     assert "Gift 2" in text
@@ -151,9 +174,6 @@ def test_everything_that_lapses_that_day_is_named_as_the_mail_does(
     for number, (credits, ends) in enumerate(
         [(3, noon), (20, noon), (7, noon + timedelta(hours=3)), (9, noon + timedelta(days=1))]
     ):
-        grants.add(
-            account_id=account.pk, micros=credits * CREDIT, source="admin", kind="adjustment",
-            description="Given", key=f"test:{number}", expires_at=ends,
-        )  # fmt: skip
+        gift(account, credits, number, ends)
     text = text_of(browser.get("/"))
     assert text.count("30 credits expire in") == 2
