@@ -1,6 +1,7 @@
 """Paying at once with the saved card, and keeping cards: default, removal, other people's."""
 
 import pytest
+from django.utils.timezone import now
 
 from accounts.models import BillingAccount
 from billing.errors import InvalidState, NotFound, PaymentFailed, ServiceUnavailable
@@ -80,6 +81,24 @@ def test_stripe_silent_nobody_pays_twice(account: BillingAccount, payments_at: S
     with pytest.raises(ServiceUnavailable):
         pay(account, "dialog")
     payments.refresh(Payment.objects.get().pk)
+    assert pay(account, "dialog").status == "succeeded"
+    assert credits(account) == 300
+    assert len(payments_at.client().v1.payment_intents.list().data) == 1
+
+
+def test_a_day_later_when_stripe_has_forgotten_the_key_nobody_pays_twice(
+    account: BillingAccount, payments_at: Simulator
+) -> None:
+    """Stripe keeps its idempotency keys for a day. A charge without an answer is looked for, and never sent again."""
+    save_card(account, payments_at)
+    payments_at.faults("drop", "/v1/payment_intents", method="POST", times=2)
+    with pytest.raises(ServiceUnavailable):
+        pay(account, "dialog")
+    payments_at.advance(25 * 3600)
+    with pytest.raises(ServiceUnavailable):
+        pay(account, "dialog")
+    Payment.objects.update(next_check_at=now())
+    assert payments.reconcile_unknown() == 1
     assert pay(account, "dialog").status == "succeeded"
     assert credits(account) == 300
     assert len(payments_at.client().v1.payment_intents.list().data) == 1

@@ -41,6 +41,20 @@ def test_the_intents_event_alone_is_enough(
     assert credits(account) == 300
 
 
+@pytest.mark.parametrize("version", ["2017-08-15", "2099-01-01.unheard", None])
+def test_an_event_in_another_api_versions_shape_is_carried_out_by_what_stripe_says_in_ours(
+    account: BillingAccount, payments_at: Simulator, post: Post, events: Events, version: str | None
+) -> None:
+    payment = start(account)
+    payments_at.pay(payment.checkout_url)
+    (event,) = events("payment_intent.succeeded")
+    thing = event["data"]["object"]
+    kept = {name: thing[name] for name in ("id", "object", "metadata")}
+    changed = {"amount": "1", "status": "paid", "charges": {"data": 7}, "latest_charge": None}
+    assert post(event | {"api_version": version, "data": {"object": kept | changed}}) == 200
+    assert credits(account) == 300
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_every_event_many_times_in_any_order_is_one_credit(
