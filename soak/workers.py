@@ -44,6 +44,14 @@ POINTS: Final[dict[str, Point]] = {
     "done, not acknowledged": (_REQUEST, "acknowledge", "before"),
 }
 """Where a worker ends that has a message and has not acknowledged it."""
+_STRIPE: Final = "billing.gateways.stripe_gateway.StripeGateway"
+RECHARGE_POINTS: Final[dict[str, Point]] = {
+    "Stripe not asked yet": (_STRIPE, "charge_card", "before"),
+    "charged, not recorded": (_STRIPE, "charge_card", "after"),
+    "credited, payment not saved": ("billing.services.payments", "_credit", "after"),
+    "recharged, not acknowledged": (_REQUEST, "acknowledge", "before"),
+}
+"""Where a worker ends that charges a card."""
 
 
 def aim(queues: Database) -> None:
@@ -86,10 +94,11 @@ def worker(
     point: Point | None = None,
     *,
     queues: Database | None = None,
+    stripe: str = lane.NOBODY,
     before: Callable[[], None] | None = None,
 ) -> Process:
     """A worker that ends at a point, if one is named. ``queues``: if not in the same database; ``before`` drops a guard."""
-    return Process(_work, database, queues or database, point, before)
+    return Process(_work, database, queues or database, point, stripe, before)
 
 
 def beat(queues: Database, schedule: Path, away: timedelta) -> Process:
@@ -98,12 +107,16 @@ def beat(queues: Database, schedule: Path, away: timedelta) -> Process:
 
 
 def _work(
-    database: Database, queues: Database, point: Point | None, before: Callable[[], None] | None
+    database: Database,
+    queues: Database,
+    point: Point | None,
+    stripe: str,
+    before: Callable[[], None] | None,
 ) -> None:
     settle_in(database)
     prepare_process()
     outbox.handles(DEADLY)(lambda payload: os.kill(os.getpid(), signal.SIGKILL))
-    simulator.point_at(lane.NOBODY)
+    simulator.point_at(stripe)
     aim(queues)
     if before is not None:
         before()

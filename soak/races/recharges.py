@@ -1,5 +1,6 @@
 """Auto-recharge, with Stripe's stand-in over HTTP: who comes first charges the card, the others wait for it."""
 
+import uuid
 from typing import Any
 
 import stripe
@@ -31,30 +32,35 @@ ONE_LIVE = Guard(
 )
 
 
+def low_account(card: str = GOOD) -> uuid.UUID:
+    """An account with 10 credits, a threshold of 20, and a saved card that brings 250 for 25 USD."""
+    account = BillingAccount.objects.get(pk=making.account(10))
+    customer = customers.ensure(account)
+    at_stripe = stripe.StripeClient(
+        settings.STRIPE_SECRET_KEY, base_addresses={"api": settings.STRIPE_API_HOST}
+    )
+    saved = at_stripe.v1.payment_methods.attach(card, {"customer": customer})
+    gateway().set_default_card(customer, saved.id)
+    payment_methods.refresh(account.pk)
+    auto_recharge.configure(
+        account=account,
+        enabled=True,
+        threshold=20 * CREDIT,
+        amount=Amount.parse("25", "USD"),
+        monthly_cap=None,
+    )
+    return account.pk
+
+
 class Recharged(Race):
-    """10 credits, a threshold of 20, and a saved card that brings 250 for 25 USD."""
+    """A low account and whoever would recharge it."""
 
     at_stripe = True
     card = GOOD
 
     def case(self) -> Case:
         auto_recharge.POLL_SECONDS = (0.01,)  # type: ignore[misc, assignment]
-        account = BillingAccount.objects.get(pk=making.account(10))
-        customer = customers.ensure(account)
-        at_stripe = stripe.StripeClient(
-            settings.STRIPE_SECRET_KEY, base_addresses={"api": settings.STRIPE_API_HOST}
-        )
-        saved = at_stripe.v1.payment_methods.attach(self.card, {"customer": customer})
-        gateway().set_default_card(customer, saved.id)
-        payment_methods.refresh(account.pk)
-        auto_recharge.configure(
-            account=account,
-            enabled=True,
-            threshold=20 * CREDIT,
-            amount=Amount.parse("25", "USD"),
-            monthly_cap=None,
-        )
-        return {"account": account.pk}
+        return {"account": low_account(self.card)}
 
     def recharge(self, case: Case) -> Any:
         """The worker, which was told of the low balance."""

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from config.embedded.bootstrap import BASE_DIR
 from soak.crew import Crew
 from soak.figures import ROUNDS as IN_THE_SUITE
 from soak.races import race as races
@@ -45,3 +46,8 @@ def test_without_its_guard_it_breaks(world: World, name: str) -> None:
 def test_there_are_enough_of_them() -> None:
     assert len(RACES) >= 30
     assert len(GUARDED) >= 30
+
+
+def test_each_is_found_from_what_can_go_wrong() -> None:
+    page = (BASE_DIR / "docs" / "testing.md").read_text()
+    assert [name for name in RACES if f"*{name}*" not in page] == []
