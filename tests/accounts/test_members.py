@@ -29,6 +29,7 @@ def test_one_of_two_owners_may_go(make_account: MakeAccount, make_user: MakeUser
     assert [member.pk for member in account.memberships.all()] == [second.pk]
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     "step_down", [members.remove, lambda member: members.change_role(member, Role.VIEWER)]

@@ -277,6 +277,7 @@ def test_sign_in_by_code(
     assert client.get("/accounts/2fa/").status_code == 200
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_two_step_sign_in(
     make_user: MakeUser, client: Client, mailoutbox: list[EmailMultiAlternatives]

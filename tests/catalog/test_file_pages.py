@@ -52,6 +52,7 @@ def test_a_csv_with_mistakes_lists_them_and_changes_nothing(staff: Client) -> No
     assert staff.post(upload, {}).status_code == 422
 
 
+@pytest.mark.slow
 def test_a_profile_is_downloaded_changed_looked_at_and_stored(staff: Client) -> None:
     services.store_profile(bundled("ads"))
     text = staff.get(reverse("admin:catalog_profile_download_file", args=["ads"])).content.decode()

@@ -43,6 +43,7 @@ def test_each_profile_loads_alone_and_a_second_time_changes_nothing(name: str) -
     assert snapshot.current().default_profile == name
 
 
+@pytest.mark.slow
 def test_all_five_live_side_by_side_and_are_what_their_files_say() -> None:
     for name in ALL:
         load(name)

@@ -70,6 +70,7 @@ def entry(book: PriceBook, model: str, operation: str) -> Entry | None:
     return drafts.entries(book).get((model, operation))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("profile", "price_list"), ALL)
 @pytest.mark.parametrize("query", ["", "?all=1"])
 def test_saving_the_grid_unchanged_changes_nothing(
@@ -307,6 +308,7 @@ def test_a_published_version_is_read_and_copied_not_saved(staff: Client) -> None
     assert answer["Location"] == url("prices", opened)
 
 
+@pytest.mark.slow
 def test_a_book_too_large_for_a_form_comes_in_pages(staff: Client) -> None:
     book = draft("ads")
     for n in range(40):
@@ -334,6 +336,7 @@ def test_staff_without_the_right_only_look(client: Client, db: None) -> None:
     assert drafts.entries(book)["static", "generate"].item.rate.price == 5
 
 
+@pytest.mark.slow
 def test_two_versions_are_compared_price_by_price(staff: Client) -> None:
     book = draft("sites")
     changes = {

@@ -223,6 +223,7 @@ def test_a_missing_key_is_said_before_anything_is_asked(stand_in: StandIn) -> No
     assert "PORTAL_API_KEY" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_portal_that_does_not_answer_has_its_own_exit_status(stand_in: StandIn) -> None:
     done = run(stand_in, "pricing", "--url", "http://127.0.0.1:1", "--timeout", "1")
     assert done.returncode == 3

@@ -74,6 +74,7 @@ def test_a_refusal_is_not_tried_again(portal: Portal, stand_in: StandIn) -> None
     assert stand_in.calls["settle"] == 1
 
 
+@pytest.mark.slow
 def test_retry_after_is_waited_for(portal: Portal, script: Script, stand_in: StandIn) -> None:
     script(429, problem(429, "rate_limited", "Too many requests", "Slow down.")[1], Retry_After="1")
     started = time.monotonic()

@@ -175,6 +175,7 @@ def test_a_missing_file_or_key_is_wrong_use(tmp_path: Path) -> None:
     assert portal(str(statement(tmp_path)), "--key", "abc").returncode == 2
 
 
+@pytest.mark.slow
 def test_signatures_are_those_of_a_well_known_library() -> None:
     for number in range(25):
         key = Ed25519PrivateKey.generate()

@@ -10,6 +10,7 @@ from config.management.commands.prepare import load_profiles
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.slow
 def test_every_bundled_price_list_has_its_page_and_the_first_is_the_default(client: Client) -> None:
     assert load_profiles() == ["ads", "gateway", "images", "sites", "toon"]
     assert snapshot.refresh().default_profile == "ads"
@@ -17,6 +18,7 @@ def test_every_bundled_price_list_has_its_page_and_the_first_is_the_default(clie
         assert client.get(f"/pricing?profile={name}").status_code == 200
 
 
+@pytest.mark.slow
 def test_a_second_start_changes_no_price_and_makes_the_asked_one_the_default() -> None:
     load_profiles()
     before = set(PriceBook.objects.values_list("pk", flat=True))

@@ -38,6 +38,7 @@ def test_others_took_effect_and_the_same_key_finds_it(
     assert [entry.id for entry in client.v1.customers.list().data] == [again.id]
 
 
+@pytest.mark.slow
 def test_the_clients_own_retry_gets_through_a_dropped_reply(simulator: Simulator) -> None:
     client = simulator.client(max_network_retries=2)
     simulator.faults("drop", "/v1/customers", method="POST")
@@ -58,6 +59,7 @@ def test_a_fault_waits_for_its_turn(simulator: Simulator, client: stripe.StripeC
     client.v1.customers.create({})
 
 
+@pytest.mark.slow
 def test_a_slow_reply_keeps_nobody_else_waiting(simulator: Simulator, client: stripe.StripeClient) -> None:
     simulator.faults("slow", "/v1/customers", method="POST", seconds=1.5)
     began = time.monotonic()

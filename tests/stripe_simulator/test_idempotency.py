@@ -57,6 +57,7 @@ def test_a_refused_request_is_not_remembered(simulator: Simulator) -> None:
     assert create(simulator, "key-1", {"name": "Ada"}).status_code == 200
 
 
+@pytest.mark.slow
 def test_a_key_in_use_is_a_conflict(simulator: Simulator, client: stripe.StripeClient) -> None:
     simulator.faults("delay", "/v1/customers", seconds=1)
     answers: list[int] = []

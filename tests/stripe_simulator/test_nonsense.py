@@ -150,6 +150,7 @@ def known_ids(simulator: Simulator) -> list[str]:
     return [*made, *sorted(objects), "pm_card_visa", "pm_card_authenticationRequired", "tok_visa"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_random_requests_to_every_operation_are_answered(clean_stripe: Simulator, seed: int) -> None:
     resources.load()

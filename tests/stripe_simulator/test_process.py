@@ -14,6 +14,7 @@ from tests.stripe_simulator.receiver import receiving
 _ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.slow
 def test_a_killed_simulator_has_lost_nothing_that_was_answered(tmp_path: Path) -> None:
     simulator = Simulator(tmp_path / "state.sqlite")
     simulator.start()

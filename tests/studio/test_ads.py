@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import pytest
+
 from tests.client.stand_in import StandIn
 from tests.studio.running import StudioProcess, wait_until
 
@@ -25,6 +27,7 @@ def test_static_delivers_a_vertical_and_a_square_png(studio: StudioProcess, cred
     assert [(item["width"], item["height"]) for item in job["results"]] == [(1080, 1920), (1080, 1350)]
 
 
+@pytest.mark.slow
 def test_text_and_colours_of_the_request_are_in_the_picture(studio: StudioProcess, credits: StandIn) -> None:
     def vertical(**changes: object) -> bytes:
         accepted = studio.call("POST", "/v1/ads/generate", {**AD, **changes})
@@ -38,6 +41,7 @@ def test_text_and_colours_of_the_request_are_in_the_picture(studio: StudioProces
     assert green > blue
 
 
+@pytest.mark.slow
 def test_full_adds_an_animation_of_each_format(studio: StudioProcess, credits: StandIn) -> None:
     accepted = studio.call("POST", "/v1/ads/generate", {**AD, "product": "full"})
     pictures = studio.pictures(studio.finished(accepted.json["id"]))

@@ -97,6 +97,7 @@ def test_unknown_addresses_and_methods(studio: StudioProcess) -> None:
     assert studio.call("GET", "/v1/jobs/job_of_nobody").status == 404
 
 
+@pytest.mark.slow
 def test_words_in_any_script_are_drawn(studio: StudioProcess) -> None:
     for headline in (
         "Ünïcödé žluťoučký",

@@ -70,6 +70,7 @@ def test_an_account_in_credits_pays_the_price_of_its_outputs(studio: StudioProce
     assert "cost_eur" not in job
 
 
+@pytest.mark.slow
 def test_without_waiting_the_hold_shows_until_the_work_is_done(
     studio: StudioProcess, portal: StandIn
 ) -> None:

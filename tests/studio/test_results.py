@@ -3,6 +3,8 @@
 import sqlite3
 import time
 
+import pytest
+
 from tests.client.stand_in import OTHER_KEY, StandIn
 from tests.studio.running import StudioProcess, wait_until
 
@@ -35,6 +37,7 @@ def test_an_expired_result_is_gone_and_says_so(studio: StudioProcess) -> None:
     assert studio.call("GET", f"/v1/jobs/{job['id']}").json["metadata"]["cost"] == job["cost_eur"]
 
 
+@pytest.mark.slow
 def test_expired_files_are_deleted_and_still_answer_410(studio: StudioProcess) -> None:
     job = studio.call("POST", "/v1/images/generate", IMAGE).json
     expire(studio)

@@ -183,6 +183,7 @@ def test_an_empty_portal_says_how_to_begin(staff: Client) -> None:
     assert "No work is under way." in text
 
 
+@pytest.mark.slow
 def test_every_link_leads_somewhere(staff: Client, open_account: OpenAccount) -> None:
     account = open_account(100)
     for befalls in (_held, _recharge, _inbox, _outbox, _asked, _broken):
@@ -227,6 +228,7 @@ def plan(sql: str, parameters: list[Any]) -> str:
         return "\n".join(row[0] for row in cursor.fetchall())
 
 
+@pytest.mark.slow
 @pytest.mark.django_db
 def test_nothing_reads_a_table_of_history_from_end_to_end(ads: None) -> None:
     with connection.cursor() as cursor:

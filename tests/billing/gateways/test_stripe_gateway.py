@@ -88,7 +88,7 @@ def test_a_bank_that_wants_the_present_customer_gives_its_page(payments_at: Simu
         ("error_after", Unreachable),
         ("drop", Unreachable),
         ("refuse", Unreachable),
-        ("timeout", Unreachable),
+        pytest.param("timeout", Unreachable, marks=pytest.mark.slow),
         ("rate_limit", Busy),
         ("lock_timeout", Busy),
     ],

@@ -24,6 +24,7 @@ def lots_in_use(account: uuid.UUID) -> list[int]:
     return [order[lot] for _, lot in sorted(rows, key=lambda row: (row[0], order[row[1]]))]
 
 
+@pytest.mark.slow
 def test_a_batch_over_several_accounts_uses_grants_in_the_order_of_each_history(
     open_account: OpenAccount,
 ) -> None:

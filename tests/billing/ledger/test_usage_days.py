@@ -102,6 +102,7 @@ class Life:
         give(self.account, self.chance.randint(1, 50))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(12))
 def test_days_and_what_came_since_are_the_ledger_at_every_moment(
     open_account: OpenAccount, seed: int

@@ -205,6 +205,7 @@ def at_once(acts: list[Callable[[], object]]) -> list[str]:
     return sorted(answers)
 
 
+@pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 def test_approved_by_two_and_declined_by_a_third_at_once_it_is_decided_once(
     account: BillingAccount, staff: tuple[User, User]

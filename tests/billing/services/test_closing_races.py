@@ -73,6 +73,7 @@ def test_four_workers_close_a_month_once(metered: list[BillingAccount]) -> None:
     assert set(Balance.objects.values_list("balance", flat=True)) == {0}
 
 
+@pytest.mark.slow
 def test_the_work_is_invoiced_once_whether_the_month_or_the_mode_comes_first(
     metered: list[BillingAccount],
 ) -> None:

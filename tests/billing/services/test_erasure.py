@@ -188,6 +188,7 @@ def invoiced(ada: User, staff: User) -> BillingAccount:
     return account
 
 
+@pytest.mark.slow
 def test_nothing_names_them_any_more_and_every_sum_is_as_before(
     own: BillingAccount,
     ada: User,

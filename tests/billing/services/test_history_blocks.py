@@ -63,6 +63,7 @@ def largest_between(account: uuid.UUID, first: int, last: int, most: int) -> lis
     return [row.seq for row in sorted(rows, key=lambda row: (abs(row.amount), row.seq), reverse=True)][:most]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kept_up", ["never", "half way", "at the end"])
 def test_what_was_held_at_any_instant_is_what_all_charges_say(
     open_account: OpenAccount, kept_up: str

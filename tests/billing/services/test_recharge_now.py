@@ -209,7 +209,7 @@ def test_the_link_is_made_later_when_stripe_did_not_answer(
     assert OutboxMessage.objects.filter(kind="email.recharge_action").count() == 1
 
 
-@pytest.mark.parametrize("kind", ["error_after", "drop", "timeout"])
+@pytest.mark.parametrize("kind", ["error_after", "drop", pytest.param("timeout", marks=pytest.mark.slow)])
 def test_charged_but_the_answer_was_lost(ready: BillingAccount, payments_at: Simulator, kind: str) -> None:
     """The second try, under the same idempotency key, hears of the first one's payment."""
     payments_at.faults(kind, "/v1/payment_intents", method="POST", seconds=3)

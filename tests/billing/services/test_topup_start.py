@@ -101,7 +101,7 @@ def test_the_same_request_key_opens_the_same_page(account: BillingAccount, payme
         start(account, "50", key="dialog-1")
 
 
-@pytest.mark.parametrize("kind", ["error_after", "drop", "timeout"])
+@pytest.mark.parametrize("kind", ["error_after", "drop", pytest.param("timeout", marks=pytest.mark.slow)])
 def test_an_answer_lost_once_is_asked_for_again_with_the_same_key(
     account: BillingAccount, payments_at: Simulator, kind: str
 ) -> None:
@@ -115,6 +115,7 @@ def test_an_answer_lost_once_is_asked_for_again_with_the_same_key(
     assert len(payments_at.client().v1.checkout.sessions.list().data) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["rate_limit", "lock_timeout"])
 def test_waits_while_stripe_is_busy(account: BillingAccount, payments_at: Simulator, kind: str) -> None:
     payments_at.faults(kind, "/v1/checkout/sessions", times=2)

@@ -81,6 +81,7 @@ def test_where_others_stay_only_the_person_goes(
     assert (account.status, account.memberships.count()) == ("active", 2)
 
 
+@pytest.mark.slow
 def test_staff_erase_a_person_with_a_reason(browser: Client, account: BillingAccount) -> None:
     owner = account.memberships.get().user
     office = Client()

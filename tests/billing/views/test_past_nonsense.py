@@ -26,6 +26,7 @@ MONTHS = (
 IDS = ("txn_", "txn_" + "0" * 32, "txn_" + "f" * 33, "ch_" + "0" * 32, "%00", "..%2f..", "txn_" + "Z" * 32)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("seed", "rounds"),
     [(10, 12), *(pytest.param(seed, 120, marks=pytest.mark.slow) for seed in range(4))],
