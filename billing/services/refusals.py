@@ -130,6 +130,8 @@ def _money(outcome: Outcome, customer: Identity) -> errors.Refusal:
     else:
         detail = f"This costs {needed}; {available} are available."
         kind = errors.InsufficientCredits
+    terms = snapshot.current().terms(customer.profile)
+    highest = terms.spending_limit.max if terms.spending_limit and unit != CREDIT else None
     return kind(
         detail,
         required=required,
@@ -137,8 +139,9 @@ def _money(outcome: Outcome, customer: Identity) -> errors.Refusal:
         unit=unit,
         remedies=ways_out(
             code,
-            terms=snapshot.current().terms(customer.profile),
+            terms=terms,
             mode=customer.mode,
             recharge_on=bool(outcome.get("recharge_on")),
+            limit_at_most=highest is not None and (outcome["spend_limit"] or 0) >= highest,
         ),
     )

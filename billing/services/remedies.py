@@ -16,16 +16,19 @@ ADDRESSES: Final = {
 }
 
 
-def ways_out(code: str, *, terms: Terms, mode: str, recharge_on: bool) -> list[dict[str, str]]:
+def ways_out(
+    code: str, *, terms: Terms, mode: str, recharge_on: bool, limit_at_most: bool = False
+) -> list[dict[str, str]]:
     """``[{"code", "url"}]`` for a refusal with this code, in the order in which they are tried.
 
-    A pay-per-use account may owe up to its spending limit (profile ``toon``), so that is what it raises.
+    A pay-per-use account may owe up to its spending limit (profile ``toon``), so that is what it raises, unless it is
+    ``limit_at_most``: as high as the terms let it be.
     Auto-recharge helps where it is off and could be on; postpaid where the terms have it
     with a rule for its credit limit (profile ``gateway``): without one nobody who switches may owe anything.
     """
     sold = terms.topup.enabled
     if code == "spending_limit_reached" or (code == "credit_limit_reached" and mode == "metered"):
-        helps = {"raise_limit": True}
+        helps = {"raise_limit": not limit_at_most}
     else:
         short = code == "insufficient_credits"
         helps = {

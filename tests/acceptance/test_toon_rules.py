@@ -9,8 +9,8 @@ from django.test import Client
 
 from accounts.errors import NoFreeSlot
 from accounts.keys import create_key
-from billing.ledger.models import Transaction
-from billing.services import modes, subscriptions
+from billing.ledger.models import Balance, Transaction
+from billing.services import limits, modes, subscriptions
 from billing.services.modes import Asked
 from catalog import loader, services, snapshot
 from catalog.models import AIModel
@@ -126,6 +126,17 @@ def test_pay_per_use_is_switched_on_and_charged_per_operation_under_a_limit(
     reply = ask(service, payer, "seedream-4-5")
     assert (reply.status, reply.code) == (402, "spending_limit_reached")
     assert "raise_limit" in {way["code"] for way in reply.body["remedies"]}
+
+
+def test_a_limit_at_its_highest_names_no_way_to_raise_it(opened: Open, service: Api) -> None:
+    payer = opened("toon", mode="metered")
+    for limit, ways in ((9_999, ["raise_limit"]), (10_000, [])):
+        limits.set_spending_limit(payer.account.pk, limit * CREDIT)
+        month = datetime.now(UTC).date().replace(day=1)
+        Balance.objects.filter(pk=payer.account.pk).update(spend_accepted=limit * CREDIT, spend_month=month)
+        reply = ask(service, payer, "midjourney-v7")
+        assert (reply.status, reply.code) == (402, "spending_limit_reached")
+        assert [way["code"] for way in reply.body["remedies"]] == ways
 
 
 def test_the_dashboard_switches_pay_per_use_on(opened: Open) -> None:

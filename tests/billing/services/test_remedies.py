@@ -45,3 +45,9 @@ def test_each_way_leads_to_the_portal(ads: None, settings: Any) -> None:
     terms = snapshot.current().terms("ads")
     for way in ways_out("insufficient_credits", terms=terms, mode="prepaid", recharge_on=False):
         assert way["url"].startswith("https://billing.example/")
+
+
+def test_a_limit_that_is_as_high_as_it_may_be_is_not_raised(ads: None) -> None:
+    terms = snapshot.current().terms("ads")
+    for code in ("spending_limit_reached", "credit_limit_reached"):
+        assert ways_out(code, terms=terms, mode="metered", recharge_on=False, limit_at_most=True) == []
