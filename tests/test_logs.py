@@ -14,21 +14,10 @@ from config.logs import hidden
 from tests.billing.api.conftest import Api, Payer, ann, catalog, studio
 from tests.billing.api.in_the_lane import in_lane
 from tests.billing.api.working import work
+from tests.production import PRODUCTION
 
 __all__ = ["ann", "catalog", "studio"]
 
-PRODUCTION = {
-    "DJANGO_SETTINGS_MODULE": "config.settings.production",
-    "SECRET_KEY": "s" * 60,
-    "PORTAL_BASE_URL": "https://billing.example.com",
-    "ALLOWED_HOSTS": "billing.example.com",
-    "STRIPE_SECRET_KEY": "sk_test_" + "4" * 24,
-    "STRIPE_WEBHOOK_SECRET": "whsec_" + "5" * 24,
-    "STRIPE_API_HOST": "",
-    "CELERY_BROKER_URL": "redis://127.0.0.1:1/0",
-    "EMAIL_URL": "consolemail://",
-    "STATEMENT_SIGNING_KEY": "dGVzdHMtb25seS1zdGF0ZW1lbnQtc2lnbmluZy1rZXk=",
-}
 TALKATIVE = """
 import logging, django, structlog
 django.setup()

@@ -1,11 +1,22 @@
 """The real thing, behind a proxy that speaks TLS. What must be set and is not is said in one sentence."""
 
+from base64 import b64decode
+
 from django.core.exceptions import ImproperlyConfigured
 
 from config import logs
 
 from .base import *  # noqa: F403
-from .base import DATA_DIR, PORTAL_BASE_URL, SECRET_KEY, STRIPE_SECRET_KEY, env
+from .base import (
+    DATA_DIR,
+    PORTAL_BASE_URL,
+    SECRET_KEY,
+    STATEMENT_SIGNING_KEY,
+    STRIPE_SECRET_KEY,
+    STRIPE_WEBHOOK_ENDPOINT,
+    STRIPE_WEBHOOK_SECRET,
+    env,
+)
 
 _REQUIRED = {
     "SECRET_KEY": "a long random text that signs sessions and links",
@@ -13,7 +24,6 @@ _REQUIRED = {
     "PORTAL_BASE_URL": "the address customers use, such as https://billing.example.com",
     "ALLOWED_HOSTS": "the host names the portal answers to, separated by commas",
     "STRIPE_SECRET_KEY": "the secret key of the Stripe account",
-    "STRIPE_WEBHOOK_SECRET": "the signing secret of the Stripe webhook endpoint",
     "CELERY_BROKER_URL": "the address of Valkey or Redis, such as redis://broker:6379/0",
     "STATEMENT_SIGNING_KEY": "the base64 text of 32 random bytes that sign statements (openssl rand -base64 32)",
     "EMAIL_URL": "the mail server, such as smtp+tls://user:password@mail:587",
@@ -31,6 +41,18 @@ if not PORTAL_BASE_URL.startswith("https://"):
     raise ImproperlyConfigured("PORTAL_BASE_URL must begin with https:// in production.")
 if not STRIPE_SECRET_KEY.startswith(("sk_", "rk_")):
     raise ImproperlyConfigured("STRIPE_SECRET_KEY is not a secret key of Stripe (sk_… or rk_…).")
+try:
+    _key_bytes = len(b64decode(STATEMENT_SIGNING_KEY, validate=True))
+except ValueError:
+    _key_bytes = 0
+if _key_bytes != 32:
+    raise ImproperlyConfigured(
+        "STATEMENT_SIGNING_KEY is not the base64 text of 32 random bytes (openssl rand -base64 32)."
+    )
+if STRIPE_WEBHOOK_ENDPOINT and not STRIPE_WEBHOOK_SECRET:
+    raise ImproperlyConfigured(
+        "Set STRIPE_WEBHOOK_SECRET: the signing secret of the endpoint that STRIPE_WEBHOOK_ENDPOINT names."
+    )
 
 DEBUG = False
 CSRF_TRUSTED_ORIGINS = [PORTAL_BASE_URL]

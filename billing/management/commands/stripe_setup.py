@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from billing.gateways.protocol import GatewayError
+from billing.gateways.protocol import GatewayError, Unreachable
 from billing.webhooks.endpoint import set_up
 
 
@@ -19,6 +19,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             endpoint = set_up()
+        except Unreachable as error:
+            raise CommandError(
+                "Stripe does not answer. See whether this machine reaches api.stripe.com, and run the command again."
+            ) from error
         except GatewayError as error:
             raise CommandError(f"Stripe did not take the webhook endpoint: {error}") from error
         if options["json"]:
