@@ -158,7 +158,7 @@ def _operation(book: PriceBook, item: CompiledItem, view: _View) -> Document:
         ],
         "requires": view.requirement(spec.requires),
         "approximate": rate.approximate,
-        "free": price == 0 and not spec.phases and not rate.variants,
+        "free": spec.is_free,
         "unit": book.unit,
         "price_list": book.info.price_list,
         "modes": list(view.terms.price_list(_mode(view.terms, book)).modes),

@@ -18,7 +18,7 @@ from billing.ledger import balances, clock
 from billing.selectors import api as selectors
 from billing.selectors import api_history, as_of
 from billing.selectors.limits import chosen
-from billing.services import auto_recharge, limits, topups
+from billing.services import auto_recharge, key_limits, limits, topups
 from catalog import snapshot
 from catalog.pricing.units import Amount
 
@@ -66,15 +66,17 @@ def get_auto_recharge(request: HttpRequest) -> HttpResponse:
 
 @router.put(
     "/auto-recharge",
-    response={200: answers.AutoRecharge, **errors(409)},
+    response={200: answers.AutoRecharge, **errors(403, 409)},
     summary="Set auto-recharge",
 )
 def put_auto_recharge(request: HttpRequest, body: AutoRechargeBody) -> HttpResponse:
     """`threshold` in the account's unit, `amount` and `monthly_cap` in its cash currency.
 
-    Switching it on ends a pause. Without a saved card it waits for one (`pause_reason` is `no_card`).
+    Switching it on ends a pause. Without a saved card it waits for one (`pause_reason` is `no_card`). A key under a
+    limit of its own cannot change it.
     """
     account = _account(request)
+    key_limits.refuse_limited(account.pk, caller(request).key_id)
     terms = snapshot.current().terms(account.profile)
     cash = terms.cash_currency
     auto_recharge.configure(
@@ -94,13 +96,15 @@ def get_spending_limit(request: HttpRequest) -> HttpResponse:
 
 
 @router.put(
-    "/spending-limit", response={200: answers.SpendingLimit, **errors()}, summary="Set the spending limit"
+    "/spending-limit", response={200: answers.SpendingLimit, **errors(403)}, summary="Set the spending limit"
 )
 def put_spending_limit(request: HttpRequest, body: SpendingLimitBody) -> HttpResponse:
     """`limit` in the account's unit; null takes it away. With `mode` `hard` what would pass it is refused, holds
-    included; with `alert` nothing is. Without `mode` it stays what it is, and is hard at first.
+    included; with `alert` nothing is. Without `mode` it stays what it is, and is hard at first. A key under a limit of
+    its own cannot change it.
     """
     account_id = _account_id(request)
+    key_limits.refuse_limited(account_id, caller(request).key_id)
     mode = body.mode or chosen(balances.of(account_id))[1]
     limits.set_spending_limit(account_id, body.limit, body.currency, mode=mode)
     return ok(_limit(account_id))

@@ -16,7 +16,7 @@ from billing.ledger import balances, clock
 from billing.selectors import subscriptions
 from billing.selectors.api import next_month
 from billing.selectors.limits import chosen
-from billing.services import limits
+from billing.services import key_limits, limits
 from catalog.pricing.units import micros_to_text
 
 router = Router(auth=CustomerAuth(), tags=["Credits"])
@@ -58,14 +58,15 @@ def get_limit(request: HttpRequest) -> HttpResponse:
 
 @router.post(
     "/spending-limit",
-    response={200: answers.LimitCentsSet, **errors(409)},
+    response={200: answers.LimitCentsSet, **errors(403, 409)},
     summary="Set the limit in cents",
 )
 def set_limit(request: HttpRequest, body: LimitCentsBody) -> HttpResponse:
-    """Sets the monthly spending limit: a hard one, which stops requests."""
+    """Sets the monthly spending limit: a hard one, which stops requests. A key under a limit of its own cannot."""
     identity = caller(request)
 
     def change() -> dict[str, object]:
+        key_limits.refuse_limited(_account_id(request), identity.key_id)
         micros = limits.micros_of_cents(identity.profile, identity.unit, body.limitCents)
         limits.set_spending_limit(_account_id(request), micros)
         return {"limitCents": body.limitCents, "updated": True}

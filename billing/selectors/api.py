@@ -311,14 +311,19 @@ def charge_body(row: Charge) -> Body:
 def _charged_lines(row: Charge) -> list[dict[str, str]]:
     """The lines that add up to what the work cost, or what is reported of it, or to its estimate while that is all there is.
 
-    Where the generation service named a cost of its own, that is the one line.
+    Where the generation service named a cost of its own, that is the one line; what was voided has none.
     """
+    if row.status == Charge.Status.VOIDED:
+        return []
     if row.cost_lines is not None:
         return _lines(row.cost_lines)
     estimated = _lines(row.estimate_lines)
     whole = None if row.cost is None else row.cost + row.uncollected
-    is_charged = row.status in (Charge.Status.SETTLED, Charge.Status.REFUNDED)
-    if not is_charged or whole is None or sum(parse_micros(line["amount"]) for line in estimated) == whole:
+    if (
+        row.status == Charge.Status.AUTHORIZED
+        or whole is None
+        or sum(parse_micros(line["amount"]) for line in estimated) == whole
+    ):
         return estimated
     text = micros_to_text(whole)
     return [{"what": "Actual cost", "quantity": "1", "unit_price": text, "amount": text}]

@@ -112,11 +112,21 @@ def price(charge: Facts, result: Result) -> Delivered:
         phases = new or None
         outputs = {**(outputs or {}), "phases": new | told(charge.reports)}
     if result.cost is not None:
+        _refuse_cost_of_what_is_free(charge, result.cost)
         return Delivered(cost=result.cost, outputs=outputs, phases=phases)
     if charge.price_book is None:
         return Delivered(cost=charge.amount, outputs=outputs, phases=phases)
     cost, lines = _effective(charge, outputs or {})
     return Delivered(cost=cost, outputs=outputs, lines=lines, phases=phases)
+
+
+def _refuse_cost_of_what_is_free(charge: Facts, cost: int) -> None:
+    """What was shown as free (profile ``sites``) costs nothing, whatever it took. Raises InvalidRequest."""
+    if cost and charge.price_book and _book(charge).item(charge.model, charge.operation).spec.is_free:
+        raise InvalidRequest(
+            "This work is free: it is settled at 0.",
+            [{"field": "cost", "message": "must be 0: this is free"}],
+        )
 
 
 def _reported(charge: Facts, result: Result) -> Delivered:

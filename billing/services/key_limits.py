@@ -33,17 +33,22 @@ def set_limits(
     """Limit a key to ``monthly`` micros per calendar month and ``budget`` in all; None for no limit.
 
     What it has spent before counts; a key and those that replaced it spend the same limits.
-    ``asked_by`` is the key that asks, which must be under no limit of its own:
-    a limited key could lift it. Raises Forbidden, InvalidState.
+    ``asked_by`` is the key that asks. Raises Forbidden (see ``refuse_limited``), InvalidState.
     """
     assert key.account_id is not None
     if key.revoked_at is not None:
         raise InvalidState(f"“{key.name}” is revoked and spends nothing any more.")
-    if asked_by is not None and asked_by in key_limits.of(key.account_id):
-        raise Forbidden(
-            "A key with a limit of its own cannot change limits. Use another key or the dashboard."
-        )
+    if asked_by is not None:
+        refuse_limited(key.account_id, asked_by)
     key_limits.set_limit(api_key_id=key.pk, account_id=key.account_id, monthly=monthly, budget=budget)
+
+
+def refuse_limited(account_id: uuid.UUID, asked_by: uuid.UUID | None) -> None:
+    """A key under a limit lifts neither its own nor the account's, and has no card charged. Raises Forbidden."""
+    if asked_by in key_limits.of(account_id):
+        raise Forbidden(
+            "A key with a limit of its own cannot change limits or auto-recharge. Use another key or the dashboard."
+        )
 
 
 def first_stop(row: KeyLimit, required: int, month: date) -> Stop | None:

@@ -147,6 +147,11 @@ class Item:
     monthly_limit: str = ""
 
     @property
+    def is_free(self) -> bool:
+        """Whether the price list says so itself: no price, no variants, no phases that could cost anything."""
+        return self.rate.price == 0 and not self.phases and not self.rate.variants
+
+    @property
     def label(self) -> str:
         """What charges and lines call it: "Static" where it is simply generated, else "Static, upscale"."""
         if self.operation == GENERATE:

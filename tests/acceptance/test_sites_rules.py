@@ -232,6 +232,16 @@ def test_free_actions_are_recorded_at_nothing_even_without_a_credit(
     assert "Free" in body(page(Client(), "/pricing?profile=sites"))
 
 
+def test_what_is_free_cannot_be_charged_all_the_same(opened: Open, service: Api) -> None:
+    basic = opened("sites", plan="basic")
+    charge = placed(service, basic, "site", "inline-text-edit")
+    refused = service.post(f"/v1/charges/{charge}/settle", {"cost": "5"})
+    assert (refused.status, refused.code) == (422, "invalid_request")
+    assert refused.body["errors"] == [{"field": "cost", "message": "must be 0: this is free"}]
+    assert service.post(f"/v1/charges/{charge}/settle", {"cost": "0"}).status == 200
+    assert balance(basic) == 1500
+
+
 def test_seven_actions_are_free() -> None:
     models = Api().get("/v1/pricing?profile=sites").body["models"]
     free = [entry["operation"] for model in models for entry in model["operations"] if entry["free"]]

@@ -128,6 +128,11 @@ def test_hd_is_offered_at_1080p_only() -> None:
         )
 
 
+def test_upscaling_is_twofold_or_fourfold_and_nothing_between() -> None:
+    with pytest.raises(NotOffered, match="not offered with factor 3"):
+        estimate(book_of("sites", "standard"), "image-tools", "upscale", {"factor": 3})
+
+
 def test_relaxed_video_is_approximate_about_forty_percent_below_standard() -> None:
     quote = estimate(book_of("sites", "standard"), "veo-3-1", "generate", {"seconds": 8, "queue": "relaxed"})
     assert quote.approximate

@@ -168,6 +168,7 @@ def test_what_is_no_statement_is_said_in_one_sentence(tmp_path: Path, content: b
     assert done.returncode == 2
     assert done.stderr.startswith("portal: ")
     assert "Traceback" not in done.stderr
+    assert "unpack" not in done.stderr
 
 
 def test_a_missing_file_or_key_is_wrong_use(tmp_path: Path) -> None:

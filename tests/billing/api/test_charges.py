@@ -232,6 +232,8 @@ def test_voiding_ends_the_hold_with_nothing_charged(eva: Payer, studio: Api) -> 
     assert (reply.body["balance"], reply.body["available"]) == ("20.5", "20.5")
     assert studio.post(f"/v1/charges/{charge['id']}/void").status == 200
     assert studio.post(f"/v1/charges/{charge['id']}/settle", {"cost": "0.01"}).status == 409
+    kept = studio.get(f"/v1/charges/{charge['id']}").body
+    assert (kept["metadata"]["cost"], kept["metadata"]["cost_estimate"], kept["lines"]) == ("0", "0.04", [])
 
 
 def test_a_refund_gives_everything_back(ann: Payer, studio: Api) -> None:

@@ -101,6 +101,21 @@ def test_a_limited_key_cannot_lift_its_limit_nor_set_others(ann: Payer, other: P
     assert limit(ann, ann, "8", None).status == 200
 
 
+def test_a_limited_key_changes_nothing_that_lets_the_account_spend_more(ann: Payer, other: Payer) -> None:
+    other.api.put("/v1/spending-limit", {"limit": "20"})
+    limit(ann, other, "8", None)
+    recharge = {"enabled": True, "threshold": "20", "amount": "25", "monthly_cap": None}
+    for refused in (
+        ann.api.put("/v1/spending-limit", {"limit": None}),
+        ann.api.post("/api/spending-limit", {"limitCents": 99_999}),
+        ann.api.put("/v1/auto-recharge", recharge),
+    ):
+        assert (refused.status, refused.code) == (403, "forbidden")
+    assert other.api.get("/v1/spending-limit").body["limit"] == "20"
+    assert not other.api.get("/v1/auto-recharge").body["enabled"]
+    assert other.api.post("/api/spending-limit", {"limitCents": 500}).status == 200
+
+
 def test_keys_of_others_and_wrong_ids_do_not_exist(ann: Payer, bob: Payer) -> None:
     assert limit(bob, ann, "8", None).status == 404
     body = {"monthly_limit": "8", "total_budget": None}

@@ -122,8 +122,9 @@ def _read_head(lines: _Lines) -> dict[str, str]:
     for cells in lines:
         if not cells:
             break
-        name, value = cells
-        head[name] = value
+        if len(cells) != 2:
+            raise ValueError("its first lines are others")
+        head[cells[0]] = cells[1]
     if tuple(head) != _HEAD or head["statement"] != FORMAT:
         raise ValueError("its first lines are others")
     if tuple(next(lines)) != _COLUMNS:
@@ -132,10 +133,10 @@ def _read_head(lines: _Lines) -> dict[str, str]:
 
 
 def _read_signature(lines: _Lines) -> bytes:
-    name, value = next(lines)
-    if name != "signature" or next(lines, None) is not None:
+    last = next(lines, [])
+    if len(last) != 2 or last[0] != "signature" or next(lines, None) is not None:
         raise ValueError("it does not end with its signature")
-    return bytes.fromhex(value)
+    return bytes.fromhex(last[1])
 
 
 def _check_rows(report: Report, lines: _Lines) -> None:
@@ -146,6 +147,10 @@ def _check_rows(report: Report, lines: _Lines) -> None:
     for cells in lines:
         if not cells:
             break
+        if len(cells) != len(_COLUMNS):
+            raise ValueError(
+                f"line {count + 1} of its transactions has {len(cells)} cells instead of {len(_COLUMNS)}"
+            )
         row = dict(zip(_COLUMNS, cells, strict=True))
         count, number, balance = count + 1, number + 1, balance + _micros(row["amount"])
         link = hashlib.sha256(previous + _text(row, head["account"]).encode()).digest()
