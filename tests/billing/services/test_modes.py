@@ -61,7 +61,9 @@ def test_what_was_paid_for_is_known_while_it_is_set_aside() -> None:
     buy(payer, 50)
     switch(payer, "metered", limit=20 * CREDIT)
     assert modes.bought_and_set_aside(payer) == {"credit": 50 * CREDIT}
-    assert any("50\xa0credits paid for are set aside" in sentence for sentence in closing.obstacles(payer))
+    assert any(
+        "50\xa0credits paid for are set aside" in str(obstacle) for obstacle in closing.obstacles(payer)
+    )
     switch(payer, "subscription")
     assert modes.bought_and_set_aside(payer) == {}
 
