@@ -184,6 +184,7 @@ class TestInvoices:
         browser = sign_in(payer, Role.OWNER)
         at(datetime(2027, 3, 15, tzinfo=UTC))
         assert "INV-000001 is overdue." in words(browser.get("/invoices"))
+        assert "INV-000001 is overdue." in words(browser.get("/"))
         assert "was due on 15 March 2027" in words(browser.get("/plan"))
 
     def test_somebody_else_s_does_not_exist(self, payer: BillingAccount, page: Client) -> None:
