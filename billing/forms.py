@@ -175,8 +175,14 @@ def _midnight(day: Any) -> datetime:
 class ChangesForm(forms.Form):
     """Two instants of the viewer's zone, to the minute; the second one's minute counts whole. Nothing is known of later."""
 
-    since = forms.DateTimeField(input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
-    until = forms.DateTimeField(input_formats=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"])
+    FORMATS = ("%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S")
+    UNREADABLE = "Enter a day and a time."
+    since = forms.DateTimeField(
+        input_formats=FORMATS, error_messages={"required": UNREADABLE, "invalid": UNREADABLE}
+    )
+    until = forms.DateTimeField(
+        input_formats=FORMATS, error_messages={"required": UNREADABLE, "invalid": UNREADABLE}
+    )
 
     def __init__(self, data: Any = None, *, now: datetime) -> None:
         super().__init__(data)

@@ -15,8 +15,8 @@ from accounts.models import User
 from billing.admin.amounts import Amounts
 from billing.admin.deciding import Decision, ReasonForm, page
 from billing.models import AdjustmentRequest
+from billing.money_text import money_text
 from billing.services import adjustments
-from catalog.pricing.units import micros_to_text
 
 STATUS_LABELS = {"pending": "warning", "approved": "success", "declined": "danger", "within": "info"}
 
@@ -41,6 +41,11 @@ class AdjustmentRequestAdmin(Amounts, ViewOnly, ModelAdmin):
     show_full_result_count = False
     micros = ("micros", "approve_above")
     actions_detail = ("approve", "decline")
+    fields = (
+        "account", "micros", "unit", "reason", "approve_above", "status", "next_step", "asked_by", "asked_at",
+        "decided_by", "decided_at", "decided_because", "transaction_id",
+    )  # fmt: skip
+    readonly_fields = ("next_step",)
 
     @display(description="status", ordering="status", label=STATUS_LABELS)  # type: ignore[untyped-decorator]
     def shown_status(self, row: AdjustmentRequest) -> tuple[str, str]:
@@ -48,7 +53,14 @@ class AdjustmentRequestAdmin(Amounts, ViewOnly, ModelAdmin):
 
     @admin.display(description="amount", ordering="micros")
     def amount_text(self, row: AdjustmentRequest) -> str:
-        return f"{micros_to_text(row.micros)} {row.unit}"
+        return money_text(row.micros, row.unit, signed=True)
+
+    @admin.display(description="next")
+    def next_step(self, row: AdjustmentRequest) -> str:
+        """Why who asked finds no buttons."""
+        if row.status != AdjustmentRequest.Status.PENDING:
+            return "–"
+        return f"Somebody other than {row.asked_by} approves or declines it; nobody approves their own."
 
     def has_decide_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         """Whoever may adjust may approve, but what they asked for themselves; decided ones have no buttons."""
@@ -66,7 +78,7 @@ class AdjustmentRequestAdmin(Amounts, ViewOnly, ModelAdmin):
 
         def decide(asked: dict[str, Any], staff: User) -> str:
             done = adjustments.approve(row.pk, by=staff)
-            return f"Approved and posted: {micros_to_text(done.micros)} {done.unit}."
+            return f"Approved and posted: {money_text(done.micros, done.unit, signed=True)}."
 
         form = ApproveForm(request.POST if request.method == "POST" else None)
         return page(
@@ -90,13 +102,13 @@ def _standing(row: AdjustmentRequest) -> str:
     """Who asked for what, and what one person may do alone."""
     verb = "give" if row.micros > 0 else "take"
     return (
-        f"{row.asked_by} asked on {row.asked_at:%Y-%m-%d %H:%M} UTC to {verb} {micros_to_text(abs(row.micros))} {row.unit}"
+        f"{row.asked_by} asked on {row.asked_at:%Y-%m-%d %H:%M} UTC to {verb} {money_text(abs(row.micros), row.unit)}"
         f" {'to' if row.micros > 0 else 'from'} {row.account}: “{row.reason}”. One person alone may"
-        f" {verb} {micros_to_text(row.approve_above)} {row.unit}."
+        f" {verb} {money_text(row.approve_above, row.unit)}."
     )
 
 
 def _decision(row: AdjustmentRequest, button: str, intro: str, form: forms.Form, decide: Any) -> Decision:
     back = reverse("admin:billing_adjustmentrequest_change", args=[row.pk])
-    title = f"{button} {micros_to_text(row.micros)} {row.unit}"
+    title = f"{button} {money_text(row.micros, row.unit, signed=True)}"
     return Decision(title=title, intro=intro, button=button, back=back, form=form, decide=decide)

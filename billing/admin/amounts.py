@@ -6,7 +6,8 @@ from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 
-from catalog.pricing.units import from_minor, micros_to_text
+from billing.money_text import money_text
+from catalog.pricing.units import from_minor
 
 SHOWN = "_amount"
 
@@ -47,7 +48,7 @@ def _shown(name: str, *, coins: bool) -> Any:
             return "–"
         if coins:
             return f"{from_minor(value, _currency(row))} {_currency(row)}"
-        return f"{micros_to_text(value)} {_unit(row)}"
+        return money_text(value, _unit(row))
 
     return text
 

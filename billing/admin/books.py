@@ -46,17 +46,17 @@ class ReconciliationRunAdmin(ViewOnly, ModelAdmin):
     fields = (
         "requested_at",
         "asked",
-        "everything",
+        "scope",
         "started_at",
         "finished_at",
         "breaches",
         "findings_table",
     )
-    readonly_fields = ("findings_table",)
+    readonly_fields = ("scope", "findings_table")
 
     @admin.display(description="looked at")
     def scope(self, row: ReconciliationRun) -> str:
-        return "everything" if row.everything else "what was new"
+        return "Everything" if row.everything else "What was new"
 
     @display(
         description="state",

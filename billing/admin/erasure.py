@@ -81,7 +81,7 @@ class ErasureAdmin(ViewOnly, ModelAdmin):
 def _intro(person: User) -> str:
     """What goes and what stays, or what is in the way."""
     if found := erasure.obstacles(person):
-        return " ".join(("Before that:", *found))
+        return " ".join(("Before that:", *map(str, found)))
     return (
         f"{person.email}: name, addresses, sign-in, sessions, memberships and mails go, and the accounts nobody else is in"
         " are closed and made nameless, here and at Stripe. Ledger, invoices' figures and statements stay. It is for good."

@@ -16,6 +16,7 @@ from accounts.models import User
 from billing.admin.amounts import Amounts
 from billing.admin.deciding import Decision, ReasonForm, page
 from billing.models import ClosedMonth, Invoice, InvoiceLine
+from billing.money_text import money_text
 from billing.services import invoicing
 from catalog.pricing.units import micros_to_text
 
@@ -46,7 +47,7 @@ class LineInline(ViewOnly, TabularInline):
 
     @admin.display(description="amount")
     def amount_text(self, line: InvoiceLine) -> str:
-        return f"{micros_to_text(line.amount)} {line.invoice.unit}"
+        return money_text(line.amount, line.invoice.unit)
 
 
 @admin.register(Invoice)

@@ -12,6 +12,7 @@ from accounts.models import ApiKey, NoticeChoice
 from billing.ledger import clock, key_limits
 from billing.ledger.models import KeyLimit
 from billing.models import BalanceAlert, Notice, SpendingLimit
+from billing.money_text import money_text
 from catalog.pricing.units import micros_to_text
 
 
@@ -112,7 +113,7 @@ class SpendingLimitAdmin(ViewOnly, ModelAdmin):
 
     @admin.display(description="a month", ordering="amount")
     def amount_text(self, row: SpendingLimit) -> str:
-        return f"{micros_to_text(row.amount)} {row.account.unit}"
+        return money_text(row.amount, row.account.unit)
 
 
 @admin.register(KeyLimit)

@@ -18,6 +18,7 @@ from billing.admin.amounts import Amounts
 from billing.admin.deciding import Decision, ReasonForm, page
 from billing.gateways.protocol import GatewayError
 from billing.models import AutoRecharge, Payment, PaymentMethod, Reversal
+from billing.money_text import money_text
 from billing.services import payments, refunds
 from catalog.pricing.units import from_minor, micros_to_text
 
@@ -139,7 +140,7 @@ class ReversalAdmin(Amounts, ViewOnly, ModelAdmin):
 
     @admin.display(description="credits taken back", ordering="withdrawn")
     def withdrawn_text(self, reversal: Reversal) -> str:
-        return f"{micros_to_text(reversal.withdrawn)} {reversal.payment.unit}"
+        return money_text(reversal.withdrawn, reversal.payment.unit)
 
 
 @admin.register(AutoRecharge)
@@ -163,7 +164,7 @@ class AutoRechargeAdmin(Amounts, ViewOnly, ModelAdmin):
 
     @admin.display(description="below")
     def threshold_text(self, settings: AutoRecharge) -> str:
-        return f"{micros_to_text(settings.threshold)} {settings.account.unit}"
+        return money_text(settings.threshold, settings.account.unit)
 
     @admin.display(description="buys")
     def amount_text(self, settings: AutoRecharge) -> str:

@@ -13,6 +13,7 @@ from billing.models import (
     SubscriptionEvent,
     SubscriptionPeriod,
 )
+from billing.money_text import money_text
 from catalog.pricing.units import micros_to_text
 
 STATUS_LABELS = {"active": "success", "trialing": "info", "past_due": "danger", "paused": "warning"}
@@ -87,4 +88,4 @@ class CreditLimitAdmin(Amounts, ViewOnly, ModelAdmin):
 
     @admin.display(description="limit", ordering="limit")
     def limit_text(self, row: CreditLimitDecision) -> str:
-        return f"{micros_to_text(row.limit)} {row.account.unit}"
+        return money_text(row.limit, row.account.unit)

@@ -13,10 +13,10 @@ from config.ids import parse_id
 Body = dict[str, Any]
 
 
-def overdue(account: BillingAccount) -> Invoice | None:
-    """The open invoice that is overdue longest."""
+def overdue(account: BillingAccount, moment: datetime | None = None) -> Invoice | None:
+    """The open invoice that is overdue longest, now or at a moment."""
     return (
-        Invoice.objects.filter(account=account, status="open", due_at__lte=clock.now())
+        Invoice.objects.filter(account=account, status="open", due_at__lte=moment or clock.now())
         .order_by("due_at")
         .first()
     )

@@ -35,9 +35,10 @@ WHY: dict[str, str] = {
     Kind.RESET: "Plan credits that were left at the end of their period",
     Kind.ADJUSTMENT: "Posted by support",
     Kind.DISPUTE: "The bank gave the payment back to the card's holder",
-    Kind.INVOICE: "Moved from the balance to an invoice, or back; an invoice that is paid moves nothing more",
 }
 """What a transaction that is no piece of work means, by its kind."""
+INVOICED = "Moved from the balance to an invoice; paying that moves nothing more"
+INVOICE_VOID = "Moved back to the balance, as the invoice was voided"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +135,7 @@ def _charge_steps(row: Transaction, charge: Charge) -> list[Step]:
         if charge.estimate is not None and charge.estimate != hold:
             why += " and what work like it lately cost above that"
         steps.append(Step("Held", charge.authorized_at, hold, why, is_hold=True))
-        steps += [_report(one_of) for one_of in charge.reports or ()]
+        steps += [_report(one_of, charge) for one_of in charge.reports or ()]
     for one_of in related:
         if one_of.kind == Kind.USAGE:
             steps.append(_settled(one_of, charge, at_once, one_of.pk == row.pk))
@@ -151,14 +152,21 @@ def _charge_steps(row: Transaction, charge: Charge) -> list[Step]:
     return steps
 
 
-def _report(report: reports.Report) -> Step:
+def _report(report: reports.Report, charge: Charge) -> Step:
     """Phases that were reported while the rest went on, and what was held after."""
     phases = reports.phases([report])
-    said = ", ".join(phase.words for phase in phases)
+    said = ", ".join(phase_words(phase, charge) for phase in phases)
     held = report["held"] - report["returned"]
-    return Step(
-        "Reported", phases[0].at, held, said[:1].upper() + said[1:], is_hold=True, earned=report["cost"]
-    )
+    return Step("Reported", phases[0].at, held, said, is_hold=True, earned=report["cost"])
+
+
+def phase_words(phase: reports.ReportedPhase, charge: Charge) -> str:
+    """``HTML assembly (failed)``: a phase's id, written as the lines of the estimate write it."""
+    name = phase.id.replace("-", " ")
+    known = (str(line["what"]) for line in charge.estimate_lines)
+    told = next((what for what in known if what.lower().startswith(name)), name.capitalize())
+    ending = "" if phase.status == "succeeded" else f" ({phase.status})"
+    return told[: len(name)] + ending
 
 
 def _settled(usage: Transaction, charge: Charge, at_once: bool, current: bool) -> Step:
@@ -186,7 +194,10 @@ def _remarks(charge: Charge) -> list[str]:
 
 
 def _single_step(row: Transaction) -> Step:
-    return Step(Kind(row.kind).label, row.created_at, row.amount, WHY.get(row.kind, ""), current=True)
+    why = WHY.get(row.kind, "")
+    if row.kind == Kind.INVOICE:
+        why = INVOICED if row.amount > 0 else INVOICE_VOID
+    return Step(Kind(row.kind).label, row.created_at, row.amount, why, current=True)
 
 
 def _priced(charge: Charge, estimate: list[PriceLine]) -> list[PriceLine]:
@@ -248,4 +259,4 @@ def _but_phases(outputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _named(values: dict[str, Any]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in sorted(values.items()))
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in sorted(values.items()))

@@ -6,6 +6,7 @@ customer at Stripe is deleted from the outbox, after the commit. Erasing twice e
 
 import uuid
 from collections.abc import Collection
+from dataclasses import replace
 from typing import Final
 
 from django.db import transaction
@@ -18,24 +19,29 @@ from billing.errors import InvalidRequest, InvalidState
 from billing.gateways import gateway, mirror
 from billing.models import Erasure, WebhookInbox
 from billing.services import closing, erased_data, subscriptions
+from billing.services.closing import Obstacle, Way
 
 KIND: Final = "stripe.forget_customers"
 
 
-def obstacles(user: User) -> list[str]:
-    """What has to be done before the person can be erased, each a sentence; empty when they can be."""
+def obstacles(user: User) -> list[Obstacle]:
+    """What has to be done before the person can be erased; empty when they can be."""
     found = []
     if user.is_staff:
-        found.append("This person is one of the staff; take that right away first.")
+        found.append(Obstacle(Way.STAFF, "This person is one of the staff; take that right away first."))
     mine = _accounts_of(user)
     for account in mine:
         others = account.memberships.exclude(user=user)
         if not others.exists():
             open_ = account.status == BillingAccount.Status.ACTIVE
             of_which = f"{account.name}: " if len(mine) > 1 else ""
-            found += [of_which + sentence for sentence in closing.obstacles(account)] if open_ else []
+            found += [
+                replace(obstacle, sentence=of_which + obstacle.sentence)
+                for obstacle in (closing.obstacles(account) if open_ else [])
+            ]
         elif not others.filter(role=Role.OWNER).exists() and _owns(user, account):
-            found.append(f"Others work in {account.name}; make one of them owner, or remove them first.")
+            text = f"Others work in {account.name}; make one of them owner, or remove them first."
+            found.append(Obstacle(Way.MEMBERS, text, account=account.pk))
     return found
 
 
@@ -60,7 +66,7 @@ def erase(user_id: int, *, by: User, reason: str = "") -> Erasure:
             account.pk
         )  # who else is in it, and owns it, stays as it is until this is done
     if found := obstacles(user):
-        raise InvalidState(" ".join(found))
+        raise InvalidState(" ".join(map(str, found)))
     alone = closes(user)
     others = [account for account in _accounts_of(user) if account not in alone]
     closed = [closing.close(account.pk, by=by) for account in alone]

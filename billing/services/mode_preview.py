@@ -30,6 +30,8 @@ class Preview:
     plan: Plan | None
     pauses: bool
     refusal: str
+    running: int
+    """How many requests are in the way of it."""
 
     @property
     def changes_unit(self) -> bool:
@@ -42,13 +44,13 @@ def preview(account: BillingAccount, mode: str) -> Preview:
     modes.known_mode(terms, mode)
     standing = balances.of(account.pk)
     unit = terms.unit_for(mode)
-    refusal, plan = "", None
+    refusal, running, plan = "", 0, None
     try:
         modes.refuse(account, terms, Asked(mode=mode, limit=0))
         slug = modes.plan_to_return_to(account, terms) if mode == "subscription" else None
         plan = terms.plan(slug) if slug else None
     except Refusal as refused:
-        refusal = refused.detail
+        refusal, running = refused.detail, refused.extra.get("open_requests", 0)
     if mode == "postpaid":
         limit = credit_limits.limit_of(account)
     else:
@@ -64,6 +66,7 @@ def preview(account: BillingAccount, mode: str) -> Preview:
         plan=plan,
         pauses=account.mode == "subscription" and bool(account.plan),
         refusal=refusal,
+        running=running,
     )
 
 

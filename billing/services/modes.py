@@ -113,11 +113,12 @@ def _refuse_work_under_way(account: BillingAccount) -> None:
     open_holds = Charge.objects.filter(account_id=account.pk, status="authorized")
     if row.held or open_holds.exists():
         count, last = open_holds.count(), open_holds.order_by("-expires_at").first()
-        running = "1 request is" if count == 1 else f"{count} requests are"
-        until = f" The last one ends by {last.expires_at:%H:%M} UTC at the latest." if last else ""
+        running, done = ("1 request is", "it has") if count == 1 else (f"{count} requests are", "they have")
+        which = "It" if count == 1 else "The last one"
+        until = f" {which} ends by {last.expires_at:%H:%M} UTC at the latest." if last else ""
         raise InvalidState(
-            f"{running} still running, and settled in {_counted(account.unit)}. "
-            f"Wait until that has finished, then switch.{until}",
+            f"{running} still running and will be settled in {_counted(account.unit)}. "
+            f"Switch once {done} finished.{until}",
             open_requests=count,
         )
     if row.balance < 0 and account.mode not in PAY_LATER:

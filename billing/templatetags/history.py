@@ -7,6 +7,7 @@ from django import template
 from billing.ledger import reports
 from billing.ledger.models import Charge, Kind, Transaction
 from billing.money_text import parts
+from billing.selectors.stories import phase_words
 from billing.templatetags.money import viewer_locale
 
 register = template.Library()
@@ -32,7 +33,7 @@ def reported(context: template.Context, charge: Charge) -> str:
     earned = reports.earned(charge.reports)
     if earned is None:
         return ""
-    phases = ", ".join(phase.words for phase in reports.phases(charge.reports))
+    phases = ", ".join(phase_words(phase, charge) for phase in reports.phases(charge.reports))
     return f"Reported so far: {phases}; comes to {parts(earned, charge.unit, viewer_locale(context))}"
 
 

@@ -7,6 +7,7 @@ from django.views.decorators.http import require_GET
 
 from accounts.current import current_account
 from accounts.permissions import require
+from billing.selectors import invoices
 from billing.selectors import overview as read
 from billing.templatetags.money import locale_of
 
@@ -22,6 +23,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "page": page,
         "standing": page.standing,
         "month": read.month_name(),
+        "overdue": invoices.overdue(account, page.standing.as_of),
         "api_url": settings.PORTAL_BASE_URL,
     }
     return render(request, "billing/overview.html", context)

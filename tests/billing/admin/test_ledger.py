@@ -37,7 +37,9 @@ def test_every_table_is_shown_and_none_can_be_changed(
     assert (listed.status_code, shown.status_code) == (200, 200)
     text = shown.content.decode()
     assert "000000" not in re.sub(r"[0-9a-f-]{32,}", "", text), "amounts are shown as amounts"
-    assert f"{6 if name in ('balance', 'grant') else 4} credit" in text.replace("-4", "4")
+    assert f"{6 if name in ('balance', 'grant') else 4} credit" in text.replace("\xa0", " ").replace(
+        "−4", "4"
+    )
     assert 'name="_save"' not in shown.content.decode()
     assert (
         staff.post(reverse(f"admin:ledger_{name}_change", args=[row.pk]), {"unit": "EUR"}).status_code == 403
@@ -114,7 +116,8 @@ def test_above_the_limit_it_waits_for_somebody_else(staff: Client, open_account:
         "the sidebar counts it"
     )
     own = staff.get(reverse("admin:billing_adjustmentrequest_change", args=[row.pk])).content.decode()
-    assert "500.5 credit" in own
+    assert "500.5\xa0credits" in own
+    assert "nobody approves their own" in own
     assert "approve" not in re.findall(r'href="[^"]*/(approve|decline)[^"]*"', own)
     status, text = decide(staff, "approve", row)
     assert (status, "somebody else has to decide" in text) == (422, True)

@@ -82,7 +82,7 @@ def test_what_an_account_set(staff: Client, account: BillingAccount) -> None:
         median=100_000, p95=200_000, excess=200_000, over_hold=1, measured_at=now(),
     )  # fmt: skip
     rows = [KeyLimit.objects.get(), SpendingLimit.objects.get(), recharge, decided, measured]
-    for row, amount in zip(rows, ["50", "75 credit", "20 credit", "30 credit", "66"], strict=True):
+    for row, amount in zip(rows, ["50", "75 credits", "20 credits", "30 credits", "66"], strict=True):
         text = shown(staff, row)
         assert f" {amount} " in text
         assert "000000" not in re.sub(r"[0-9a-f-]{32,}", "", text)

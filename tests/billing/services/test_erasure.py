@@ -322,10 +322,10 @@ def test_what_was_paid_for_and_not_used_has_to_be_used_first(
     own: BillingAccount, ada: User, payments_at: Simulator
 ) -> None:
     payment = start(own)
-    assert "is not finished" in " ".join(erasure.obstacles(ada))
+    assert "is not finished" in " ".join(map(str, erasure.obstacles(ada)))
     payments_at.pay(payment.checkout_url)
     topups.complete(payment.pk)
-    assert closing.obstacles(own) == [
+    assert [obstacle.sentence for obstacle in closing.obstacles(own)] == [
         "250\xa0credits paid for and not used; spend that, ask for a refund on the purchase's own page, or ask us."
     ]
     spend(own, 300)

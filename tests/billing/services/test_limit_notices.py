@@ -70,7 +70,7 @@ def test_owners_and_billing_members_are_written_to_once(team: BillingAccount) ->
         "owner@northwind.example",
     ]
     message = mail.outbox[0]
-    assert message.subject == "50 % of Northwind’s monthly limit is used"
+    assert message.subject == "50% of Northwind’s monthly limit is used"
     assert "10\xa0credits of 20\xa0credits are spent this month" in message.body
     assert "requests that cost something are refused until" in message.body
     assert "/settings#notices" in message.body

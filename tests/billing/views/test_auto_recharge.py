@@ -193,14 +193,17 @@ def test_a_cap_that_is_used_up_is_said_and_nothing_is_announced(
     browser.post("/auto-recharge", rule)
     assert paying.credits(account) == 300
     said = words(browser.get("/auto-recharge").content.decode())
-    assert "The monthly cap is used up. $25.00 were charged this month" in said
+    assert (
+        "The monthly cap is reached. $25 of $25 were charged this month, and another $25 would pass it."
+        in said
+    )
     assert "Charges now." not in said
     raised = words(browser.get("/auto-recharge/sentence", rule | {"monthly_cap": "50"}).content.decode())
     assert "Charges now." in raised
-    assert "The monthly cap is used up" not in raised
+    assert "The monthly cap is reached" not in raised
     work(account, 30)
     BalanceAlert.objects.create(account=account, below=280 * CREDIT)
     page = words(browser.get("/").content.decode())
-    assert "Cap used up" in page
+    assert "Cap reached" in page
     assert "Your balance is low." in page
     assert "raise the monthly cap" in page

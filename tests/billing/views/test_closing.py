@@ -9,7 +9,9 @@ from django.urls import reverse
 from accounts.models import BillingAccount, User
 from billing.models import Erasure
 from billing.services.accounts import open_account
-from tests.billing.ledger.conftest import hold
+from billing.services.closing import Obstacle, Way
+from billing.views.closing import PAGES, link
+from tests.billing.ledger.conftest import give, hold
 from tests.billing.views.conftest import SignIn, browser, sign_in, work
 
 __all__ = ["browser", "sign_in"]
@@ -52,12 +54,40 @@ def test_what_is_in_the_way_is_said_and_nothing_can_be_typed(
     assert "1 request is still running" in page
 
 
+def test_each_obstacle_leads_to_where_it_is_resolved(browser: Client, account: BillingAccount) -> None:
+    work(account, 5, settle_now=False)
+    page = text(browser)[1]
+    assert "One thing has to be done before that" in page
+    assert '<a href="/transactions#held">See running requests</a>' in page
+    give(account.pk, 10, source="topup")
+    page = text(browser)[1]
+    assert "2 things have to be done before that" in page
+    assert '<a href="/transactions?type=topups">See purchases</a>' in page
+    assert browser.get("/transactions?type=topups").status_code == 200
+
+
+@pytest.mark.parametrize("way", PAGES)
+def test_every_page_that_an_obstacle_leads_to_is_there(browser: Client, way: Way) -> None:
+    words, address = link(Obstacle(way, "Something."))
+    assert (bool(words), browser.get(address.partition("#")[0]).status_code) == (True, 200)
+
+
+def test_an_obstacle_about_one_row_leads_to_its_page(account: BillingAccount) -> None:
+    led = {way: link(Obstacle(way, "Something.", "x_1"))[1] for way in Way}
+    assert (led[Way.INVOICE], led[Way.PAYMENT]) == ("/invoices/x_1", "/credits/return?payment=x_1")
+    assert led[Way.REFUND] == led[Way.DISPUTE] == "/transactions/x_1"
+    assert led[Way.ADJUSTMENT].startswith("mailto:")
+    assert led[Way.STAFF] == ""
+
+
 def test_another_account_that_closes_with_it_is_named(browser: Client, account: BillingAccount) -> None:
     owner = account.memberships.get().user
     second = open_account(name="Southwind", email="south@example.com", user=owner, profile="ads")
     assert "Closed with it, as nobody else is in it: Southwind." in text(browser)[1]
     hold(second.pk, 5)
-    assert "Southwind: 1 request is still running" in text(browser)[1]
+    page = text(browser)[1]
+    assert "Southwind: 1 request is still running" in page
+    assert "See running requests" not in page, "its page is not this account's"
 
 
 @pytest.mark.parametrize("role", ["billing", "developer", "viewer"])

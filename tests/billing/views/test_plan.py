@@ -108,7 +108,7 @@ def test_postpaid_says_what_it_needs(page_of: Any) -> None:
 
 
 def test_invoices_by_volume_name_the_volume(page_of: Any) -> None:
-    assert "10,000 ads a month 10 %" in words(page_of("ads"))
+    assert "10,000 ads a month 10%" in words(page_of("ads"))
 
 
 def test_a_postpaid_account_sees_its_credit_limit(

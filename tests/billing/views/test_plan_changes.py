@@ -119,7 +119,9 @@ def test_a_limit_that_does_not_fit_is_said_and_kept(pro: BillingAccount, page: C
 
 def test_work_under_way_is_said_before_and_after(pro: BillingAccount, page: Client) -> None:
     hold(pro.pk, 3)
-    assert "1 request is still running" in words(page.get("/plan/pay/metered"))
+    asked = page.get("/plan/pay/metered")
+    assert "1 request is still running" in words(asked)
+    assert '"/transactions#held"' in asked.content.decode()
     assert page.post("/plan/pay/metered", {"limit": "25"}).status_code == 422
 
 
@@ -184,6 +186,7 @@ class TestInvoices:
         browser = sign_in(payer, Role.OWNER)
         at(datetime(2027, 3, 15, tzinfo=UTC))
         assert "INV-000001 is overdue." in words(browser.get("/invoices"))
+        assert "INV-000001 is overdue." in words(browser.get("/"))
         assert "was due on 15 March 2027" in words(browser.get("/plan"))
 
     def test_somebody_else_s_does_not_exist(self, payer: BillingAccount, page: Client) -> None:

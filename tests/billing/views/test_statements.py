@@ -237,6 +237,7 @@ def test_moments_that_cannot_be_compared_are_told_and_kept(
 ) -> None:
     page = browser.get("/balance/changes", {"since": since, "until": until})
     assert page.status_code == 422
+    assert "This field is required" not in page.content.decode()
     assert f'value="{since}"' in page.content.decode()
 
 

@@ -2,16 +2,17 @@
 
 import re
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
 from django.test import Client
 
 from accounts.models import BillingAccount
-from billing.ledger import clock, grants, holds
-from billing.ledger.models import Transaction
+from billing.ledger import clock, grants, holds, reports
+from billing.ledger.models import Charge, Transaction
 from billing.models import Payment, Reversal
+from billing.selectors.stories import phase_words
 from billing.services import charges
 from catalog.models import PriceBook
 from tests.billing.ledger.conftest import at
@@ -81,13 +82,20 @@ def test_reported_phases_are_steps_of_the_story(account: BillingAccount, browser
     holds.finish([holds.FinishRequest(id=charge, action="settle", cost=2 * CREDIT, known=2)])
     text = told(browser, last(account))
     held, first, second, end = (text.index(words) for words in (
-        "Held 10", "Reported 8", "Reported 3", "Settled −2",
+        "Held 10", "Reported 8 credits held", "Reported 3 credits held", "Settled −2",
     ))  # fmt: skip
     assert held < first < second < end
     assert "Set aside for the estimate Reported" in text, "the hold was the estimate"
-    assert "Hero image. What is reported comes to 1 credit ; 8 credits stayed held" in text
-    assert "Motion video (failed). What is reported comes to 1 credit ; 3 credits" in text
+    assert "Hero image. Comes to 1 credit so far" in text
+    assert "Motion video (failed). Comes to 1 credit so far" in text
     assert "It was less than was held" in text
+
+
+def test_a_phase_is_written_as_in_the_estimate() -> None:
+    phase = reports.ReportedPhase("html-assembly", "failed", datetime.now(UTC))
+    lines = [{"what": "Hero image HD"}, {"what": "HTML assembly, by token"}]
+    assert phase_words(phase, Charge(estimate_lines=lines)) == "HTML assembly (failed)"
+    assert phase_words(phase, Charge()) == "Html assembly (failed)", "where no line has its name"
 
 
 def test_work_that_timed_out_says_that_its_reported_phases_were_charged(

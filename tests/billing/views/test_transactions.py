@@ -155,7 +155,7 @@ def test_a_running_job_says_what_was_reported_of_it(account: BillingAccount, bro
     report = holds.FinishRequest(id=charge, action="report", cost=2 * CREDIT, hold=4 * CREDIT, phases=phases)
     assert holds.finish([report])[0]["code"] == "reported"
     html = get(browser, "/transactions")
-    assert "Reported so far: hero image, motion video (failed); comes to 2\xa0credits" in html
+    assert "Reported so far: Hero image, Motion video (failed); comes to 2\xa0credits" in html
 
 
 def test_a_story_tells_hold_settlement_and_refund(account: BillingAccount, browser: Client) -> None:
