@@ -235,10 +235,10 @@ def test_free_actions_are_recorded_at_nothing_even_without_a_credit(
 def test_what_is_free_cannot_be_charged_all_the_same(opened: Open, service: Api) -> None:
     basic = opened("sites", plan="basic")
     charge = placed(service, basic, "site", "inline-text-edit")
-    refused = service.post(f"/v1/charges/{charge}/settle", {"cost": "5"})
+    refused = service.post(f"/v1/charges/{charge['id']}/settle", {"cost": "5"})
     assert (refused.status, refused.code) == (422, "invalid_request")
     assert refused.body["errors"] == [{"field": "cost", "message": "must be 0: this is free"}]
-    assert service.post(f"/v1/charges/{charge}/settle", {"cost": "0"}).status == 200
+    assert service.post(f"/v1/charges/{charge['id']}/settle", {"cost": "0"}).status == 200
     assert balance(basic) == 1500
 
 

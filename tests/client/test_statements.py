@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -59,6 +60,12 @@ def statement(
     return file
 
 
+def as_preview(file: Path) -> None:
+    """What the portal writes while the month runs: no signature."""
+    text = file.read_bytes().replace(b"state,final", b"state,preview")
+    file.write_bytes(re.sub(rb"signature,\w+", b"signature,", text))
+
+
 def portal(*arguments: str, saved: Path | None = None) -> "subprocess.CompletedProcess[str]":
     environment = {
         **os.environ,
@@ -101,7 +108,7 @@ def test_without_a_checked_signature_it_is_in_order_only_when_that_was_asked_for
     file = statement(tmp_path)
     key = [] if not preview else ["--key", PUBLIC.hex()]
     if preview:
-        file.write_bytes(file.read_bytes().replace(b"state,final", b"state,preview"))
+        as_preview(file)
     for asked, status in ([], 3), (["--unsigned"], 0):
         done = portal(str(file), "--json", *key, *asked)
         answer = json.loads(done.stdout)
@@ -110,11 +117,19 @@ def test_without_a_checked_signature_it_is_in_order_only_when_that_was_asked_for
         assert answer["files"][0]["signature"] == "not checked"
 
 
+def test_a_signed_statement_that_calls_itself_a_preview_is_wrong(tmp_path: Path) -> None:
+    file = statement(tmp_path)
+    file.write_bytes(file.read_bytes().replace(b"state,final", b"state,preview"))
+    done = portal(str(file), "--key", PUBLIC.hex(), "--unsigned")
+    assert done.returncode == 1
+    assert "did not make this signature" in done.stdout
+
+
 def test_one_unchecked_signature_among_many_is_told_and_a_wrong_one_comes_first(tmp_path: Path) -> None:
     signed = statement(tmp_path)
     head = statements.check(signed, {}).head["head"]
     preview = statement(tmp_path, "2026-10", bytes.fromhex(head), 10, 3)
-    preview.write_bytes(preview.read_bytes().replace(b"state,final", b"state,preview"))
+    as_preview(preview)
     files = (str(signed), str(preview), "--key", PUBLIC.hex())
     done = portal(*files)
     assert done.returncode == 3
