@@ -235,10 +235,10 @@ def estimate_body(priced: Priced) -> dict[str, Any]:
 
 
 def invalid_parameter(where: str, error: pricing.InvalidParameter) -> InvalidRequest:
-    """What is wrong with one parameter or output, as the API and the pages tell it."""
+    """What is wrong with parameters or outputs, as the API and the pages tell it."""
     return InvalidRequest(
         f"The {where} are not what this operation takes.",
-        [{"field": f"{where}.{error.field}", "message": error.message}],
+        [{"field": f"{where}.{field}", "message": message} for field, message in error.problems],
     )
 
 

@@ -40,12 +40,16 @@ class UnknownOperation(NotOffered):
 
 
 class InvalidParameter(PricingError):
-    """One parameter or output is unknown, of the wrong type, out of bounds or missing."""
+    """Parameters or outputs that are unknown, of the wrong type, out of bounds or missing.
 
-    def __init__(self, field: str, message: str) -> None:
+    ``problems``: each as (field, message), the first of them the one that stands for all.
+    """
+
+    def __init__(self, field: str, message: str, *more: tuple[str, str]) -> None:
         super().__init__(f"{field}: {message}")
         self.field = field
         self.message = message
+        self.problems = ((field, message), *more)
 
 
 class ConfirmationRequired(PricingError):

@@ -4,8 +4,9 @@ Each declared parameter becomes one checking function when the book is built; no
 type on the hot path. Booleans are not numbers, and every number has bounds.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from itertools import islice
 
 from catalog.pricing.errors import InvalidParameter
 from catalog.pricing.types import Between, Implied, ParameterSpec, Scalar, When
@@ -17,6 +18,7 @@ Test = Callable[[Values], bool]
 
 _PLAIN = frozenset({str, int, bool, Decimal})
 _LONGEST_KEY = 200
+_MOST_TOLD = 50
 # A number as long as this is an attack, not a size; it is refused before it is compared.
 _LONGEST_NUMBER = 24
 
@@ -110,6 +112,11 @@ def _exact(value: object) -> int | Decimal | None:
     return value
 
 
+def _refusal(problems: Iterator[tuple[str, str]]) -> InvalidParameter:
+    first, *more = islice(problems, _MOST_TOLD)
+    return InvalidParameter(*first, *more)
+
+
 def request_key(given: Mapping[str, object]) -> str | None:
     """The same text for the same request, as it was written: true is not 1, and 1.0 is not 1.
 
@@ -161,13 +168,22 @@ class Parameters:
     def _checked(
         self, given: Mapping[str, object], checks: dict[str, Check], defaults: bool = True
     ) -> Values:
-        values: Values = {}
-        for name, value in given.items():
-            check = checks.get(name)
-            if check is None:
-                raise InvalidParameter(str(name), self._unknown())
-            values[name] = check(value)
+        try:
+            values = {name: checks[name](value) for name, value in given.items()}
+        except (KeyError, InvalidParameter):
+            raise _refusal(self._problems(given, checks)) from None
         return self._filled(values) if defaults else values
+
+    def _problems(self, given: Mapping[str, object], checks: dict[str, Check]) -> Iterator[tuple[str, str]]:
+        """All that is wrong, field by field."""
+        for name, value in given.items():
+            if name not in checks:
+                yield str(name), self._unknown()
+                continue
+            try:
+                checks[name](value)
+            except InvalidParameter as error:
+                yield name, error.message
 
     def _filled(self, values: Values) -> Values:
         filled = {**self.defaults, **values}

@@ -299,6 +299,13 @@ def test_a_bad_parameter_is_refused_by_name(field: str, value: object, message: 
     assert (refusal.value.field, refusal.value.message) == (field, message)
 
 
+def test_every_bad_parameter_is_named_and_good_ones_are_not() -> None:
+    wrong = {"count": 0, "seconds": 5, "resolution": "8K", "colour": "red"}
+    with pytest.raises(InvalidParameter) as refusal:
+        estimate(book(item(Rate(price=Decimal(5)))), "m", "generate", wrong)
+    assert [field for field, _ in refusal.value.problems] == ["count", "resolution", "colour"]
+
+
 def test_whole_numbers_may_be_written_with_a_point() -> None:
     priced = book(item(Rate(price=Decimal(5), per="image")))
     assert estimate(priced, "m", "generate", {"count": Decimal("2.0")}).micros == 10_000_000

@@ -213,6 +213,8 @@ def test_a_pipeline_is_sold_only_while_all_that_it_uses_is(sites: None, studio: 
 
 def test_a_parameter_is_named_where_it_is_wrong(ann: Payer) -> None:
     assert estimate(ann.api, parameters={"count": 0}).fields == {"parameters.count"}
+    both = estimate(ann.api, parameters={"count": 0, "sauce": 1})
+    assert both.fields == {"parameters.count", "parameters.sauce"}
 
 
 def test_the_estimate_is_json_text_not_float(ann: Payer) -> None:
