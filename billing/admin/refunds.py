@@ -59,7 +59,13 @@ class RefundRequestAdmin(Amounts, ViewOnly, ModelAdmin):
         return f"{row.cash} {row.payment.currency}"
 
     def has_decide_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
-        return request.user.has_perm("ledger.add_transaction")
+        """What is refunded, declined or refused by Stripe has no buttons; one on its way may be asked for again."""
+        if not request.user.has_perm("ledger.add_transaction"):
+            return False
+        if object_id is None or request.method == "POST":
+            return True
+        open_ones = RefundRequest.objects.filter(pk=object_id, status__in=("asked", "sent"))
+        return open_ones.exists()
 
     @action(description="Carry out", url_path="carry-out", permissions=["decide"])  # type: ignore[untyped-decorator]
     def carry_out(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -253,6 +253,8 @@ def test_staff_carry_it_out_in_the_admin(
     client.force_login(staff)
     asked = refunds.ask(bought.pk, by=None)
     page = reverse("admin:billing_refundrequest_carry_out", args=[asked.pk])
+    own = reverse("admin:billing_refundrequest_change", args=[asked.pk])
+    assert page in client.get(own).content.decode()
     assert "23.8 EUR go back" in client.get(page).content.decode()
     reply = client.post(page, {"reason": "Fine", "nonce": "019de0d5-c800-7477-93db-d2071b9d0f93"})
     assert reply.status_code == 302
@@ -260,6 +262,7 @@ def test_staff_carry_it_out_in_the_admin(
     assert (asked.status, asked.decided_by, paid_back(payments_at)) == ("done", staff, [2380])
     listed = client.get(reverse("admin:billing_refundrequest_changelist")).content.decode()
     assert "23.8 EUR" in listed
+    assert page not in client.get(own).content.decode(), "what is refunded has no buttons"
 
 
 def test_staff_refund_a_payment_that_nobody_asked_about(
