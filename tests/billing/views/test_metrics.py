@@ -16,7 +16,7 @@ from billing.models import OutboxMessage, Payment, ReconciliationRun, WebhookInb
 from billing.selectors import operations
 from billing.services.reconciliation import CHECKS, runs
 from tests.billing.views.conftest import work
-from tests.test_logs import PRODUCTION
+from tests.production import PRODUCTION
 
 
 def gauges(client: Client, **headers: str) -> dict[str, float]:
