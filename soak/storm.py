@@ -226,12 +226,15 @@ def _move_credits(
 
 
 def _give(chance: random.Random, account: uuid.UUID, still: Still) -> Event:
-    source, micros = chance.choice(("topup", "bonus", "plan")), chance.randint(20, 100)
+    source, kind = chance.choice((("topup", "topup"), ("bonus", "bonus"), ("plan", "plan_grant")))
+    micros = chance.randint(20, 100)
     priority = chance.choice((50, 50, 40))
     lasts = chance.choice((None, None, *(SOON if still is one_moment else LATER)))
     expires_at = None if lasts is None else datetime.now(UTC) + lasts
     with still(account):
-        given = making.give(account, micros, source=source, priority=priority, expires_at=expires_at)
+        given = making.give(
+            account, micros, source=source, kind=kind, priority=priority, expires_at=expires_at
+        )
     return Event((given.created_at, account, 0), "give", account, given.amount, {"id": given.pk})
 
 

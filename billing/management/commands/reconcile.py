@@ -1,11 +1,11 @@
-"""``manage.py reconcile``: check the books; exits with 1 when an invariant is broken."""
+"""``manage.py reconcile``: check the books, note the look among the others; exits with 1 when an invariant is broken."""
 
 import json
-from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from billing.models import ReconciliationRun
 from billing.services.reconciliation import Finding, runs
 
 
@@ -21,11 +21,11 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = runs.look(everything=not options["new"])
+        look = runs.record(ReconciliationRun.Asked.COMMAND, everything=not options["new"])
+        findings = [Finding(**found) for found in look.findings]
         broken = [finding for finding in findings if finding.breaches]
         if options["json"]:
-            checks = [asdict(finding) for finding in findings]
-            self.stdout.write(json.dumps({"clean": not broken, "checks": checks}, indent=2))
+            self.stdout.write(json.dumps({"clean": not broken, "checks": look.findings}, indent=2))
         else:
             for finding in findings:
                 self.stdout.write(_line(finding))

@@ -9,6 +9,7 @@ from billing.services.reconciliation import (
     adjustments,
     credit,
     derived,
+    grants,
     history,
     limits,
     payments,
@@ -22,6 +23,7 @@ __all__ = ["CHECKS", "Check", "Finding", "run"]
 CHECKS: Final = (
     *history.CHECKS,
     *accounts.CHECKS,
+    *grants.CHECKS,
     *limits.CHECKS,
     *payments.CHECKS,
     *credit.CHECKS,

@@ -1,4 +1,4 @@
-"""What the rows that change say against each other: balances, holds, charges, grants."""
+"""What the rows that change say against each other: balances, holds, charges."""
 
 from typing import Final
 
@@ -41,16 +41,6 @@ CHECKS: Final = (
                 AND g.lapsed <= b.held + ledger_unfolded(b.account_id)) IS NOT TRUE""",
     ),
     Check(
-        name="grants_used_as_noted",
-        promise="No grant gave more than it had, and what was taken from it is noted use by use.",
-        remedy=_RECOUNT,
-        long=True,
-        sql="""
-        SELECT g.id::text FROM ledger_grant g
-          LEFT JOIN (SELECT grant_id, sum(amount) AS used FROM ledger_grantuse GROUP BY 1) u ON u.grant_id = g.id
-         WHERE coalesce(u.used, 0) NOT BETWEEN 0 AND g.amount - g.remaining""",
-    ),
-    Check(
         name="nothing_spent_lapsed",
         promise="No request accepted at or after a grant's expiry was paid from it.",
         remedy="The customer used credits that were gone: decide whether to give them; the code that allowed it is wrong.",
@@ -73,6 +63,24 @@ CHECKS: Final = (
                       WHERE kind = 'usage' GROUP BY 1) t ON t.charge_id = c.id
          WHERE CASE WHEN c.status IN ('settled', 'refunded') THEN t.times IS DISTINCT FROM 1 OR t.total <> -c.cost
                     ELSE t.times IS NOT NULL END""",
+    ),
+    Check(
+        name="charges_as_posted",
+        promise="What a transaction says of its charge is what the charge says: whose, for what, by which key, and when.",
+        remedy="The chain proves the transaction: put the charge, which was changed or deleted, back as it says.",
+        long=True,
+        # A charge ends in the call that posts it. With the clock set back meanwhile its end is its beginning, and the
+        # transaction's time that of the one before it.
+        sql="""
+        SELECT t.id::text FROM ledger_transaction t LEFT JOIN ledger_charge c ON c.id = t.charge_id
+         WHERE (t.kind = 'usage' OR t.charge_id IS NOT NULL)
+           AND (c.id IS NULL OR (c.account_id, c.unit, c.model, c.reference, c.api_key_id, c.description)
+                IS DISTINCT FROM (t.account_id, t.unit, t.model, t.reference, t.api_key_id, t.description)
+                OR t.kind = 'usage' AND (
+                   c.finished_at > t.created_at AND c.finished_at <> c.authorized_at
+                   OR c.finished_at < t.created_at - interval '1 minute'
+                      AND NOT EXISTS (SELECT FROM ledger_transaction p WHERE p.account_id = t.account_id
+                                       AND p.seq = t.seq - 1 AND p.created_at = t.created_at)))""",
     ),
     Check(
         name="charges_within_means",
@@ -110,19 +118,6 @@ CHECKS: Final = (
           LEFT JOIN (SELECT charge_id, sum(amount) AS total FROM ledger_transaction
                       WHERE kind = 'refund' AND charge_id IS NOT NULL GROUP BY 1) t ON t.charge_id = c.id
          WHERE c.refunded <> coalesce(t.total, 0)""",
-    ),
-    Check(
-        name="grants_of_own_account",
-        promise="Grants belong to the account whose transaction brought them, and only its own transactions used them.",
-        remedy="One account spent what another one has: put the row right and correct both by adjustments.",
-        long=True,
-        sql="""
-        SELECT g.id::text FROM ledger_grant g LEFT JOIN ledger_transaction t ON t.id = g.transaction_id
-         WHERE (g.account_id, g.unit) IS DISTINCT FROM (t.account_id, t.unit)
-         UNION ALL
-        SELECT u.transaction_id::text FROM ledger_grantuse u
-          JOIN ledger_grant g ON g.id = u.grant_id LEFT JOIN ledger_transaction t ON t.id = u.transaction_id
-         WHERE (g.account_id, g.unit) IS DISTINCT FROM (t.account_id, t.unit)""",
     ),
     Check(
         name="paid_credits_good_as_agreed",

@@ -7,15 +7,17 @@ from billing.services.reconciliation.check import Check
 CHECKS: Final = (
     Check(
         name="adjustments_posted_once",
-        promise="An adjustment is posted once and as it was asked for when it was approved or needed nobody's approval; a"
-        " pending or declined one is not.",
+        promise="An adjustment is posted once and as it was asked for, by whom and why, when it was approved or needed"
+        " nobody's approval; a pending or declined one is not.",
         remedy="Compare the request with its transaction in the admin; correct by an adjustment what was posted wrongly.",
         sql="""
         SELECT a.id::text FROM billing_adjustmentrequest a
           LEFT JOIN ledger_transaction t ON t.key = 'adjustment:' || replace(a.nonce::text, '-', '')
          WHERE t.id IS DISTINCT FROM a.transaction_id
             OR t.id IS NOT NULL AND (t.account_id, t.amount, t.unit, t.kind)
-                                    IS DISTINCT FROM (a.account_id, a.micros, a.unit, 'adjustment')""",
+                                    IS DISTINCT FROM (a.account_id, a.micros, a.unit, 'adjustment')
+            OR t.description <> a.reason
+            OR t.id IS NOT NULL AND a.status <> 'earlier' AND t.details ->> 'staff' IS DISTINCT FROM a.asked_by_id::text""",
     ),
     Check(
         name="adjustments_approved",

@@ -5,6 +5,7 @@
 
 from typing import Final
 
+from billing.ledger.chart import BANK, COUNTERPART, CUSTOMER, RECEIVABLES, SET_ASIDE, STRIPE_CLEARING
 from billing.services.reconciliation.check import Check
 
 _EDITED: Final = (
@@ -15,6 +16,11 @@ _POSTED: Final = (
     "Look at the transaction's postings in the admin. Nothing but the ledger's writer makes them: compare with a"
     " backup, then put back what is missing."
 )
+_CHART: Final = ", ".join(f"('{kind}', '{opposite}')" for kind, opposite in COUNTERPART.items())
+# As ``billing/ledger/chart.py`` says: a refund of no charge is one of a purchase, and two keys are those of a changed unit.
+_OPPOSITE: Final = f"""CASE WHEN t.kind = 'refund' AND t.charge_id IS NULL THEN '{STRIPE_CLEARING}'
+                 WHEN t.kind = 'adjustment' AND t.key ~ '^(set_aside|brought_back):' THEN '{SET_ASIDE}'
+                 ELSE chart.opposite END"""
 
 CHECKS: Final = (
     Check(
@@ -42,16 +48,22 @@ CHECKS: Final = (
     ),
     Check(
         name="transactions_posted",
-        promise="The customer's line of every transaction is its amount, and its lines add up to zero.",
+        promise="The customer's line of every transaction is its amount, its lines add up to zero, and the other one stands"
+        " on the account that its kind has.",
         remedy=_POSTED,
-        sql="""
+        sql=f"""
         SELECT t.id::text FROM start s
           JOIN ledger_transaction t ON t.account_id = s.account_id AND t.seq > s.seq
+          LEFT JOIN (VALUES {_CHART}) chart (kind, opposite) ON chart.kind = t.kind
           LEFT JOIN LATERAL (
-               SELECT sum(amount) AS total, sum(amount) FILTER (WHERE ledger_account = 'customer') AS customer,
-                      bool_or(ledger_account = 'customer' AND (unit <> t.unit OR account_id <> t.account_id)) AS strange
+               SELECT sum(amount) AS total, sum(amount) FILTER (WHERE ledger_account = '{CUSTOMER}') AS customer,
+                      bool_or(CASE ledger_account WHEN '{CUSTOMER}' THEN unit <> t.unit OR account_id <> t.account_id
+                              ELSE account_id IS NOT NULL END) AS strange,
+                      string_agg(ledger_account, ' ' ORDER BY line) AS sides
                  FROM ledger_posting WHERE transaction_id = t.id) p ON true
-         WHERE coalesce(p.customer, 0) <> t.amount OR p.total <> 0 OR p.strange""",
+         WHERE coalesce(p.customer, 0) <> t.amount OR p.total <> 0 OR p.strange
+            OR p.sides IS DISTINCT FROM CASE WHEN t.amount <> 0 THEN '{CUSTOMER} ' || {_OPPOSITE}
+                                             WHEN t.kind = 'invoice' THEN '{RECEIVABLES} {BANK}' END""",  # noqa: S608 - constants of this program
     ),
     Check(
         name="balances_match_history",
@@ -75,12 +87,21 @@ CHECKS: Final = (
     ),
     Check(
         name="statements_kept",
-        promise="The history still ends each month as the signed statement of that month says.",
+        promise="The history still ends each month as the signed statement of that month says, and each statement begins"
+        " where the one of the month before ended.",
         remedy=_EDITED + " The signed statement is the better witness.",
         sql="""
         SELECT s.account_id::text || ' ' || to_char(s.month, 'YYYY-MM') FROM billing_statement s
           LEFT JOIN ledger_transaction t ON t.account_id = s.account_id AND t.seq = s.last_seq
-         WHERE s.last_seq > 0 AND (t.hash IS DISTINCT FROM s.head OR t.balance_after IS DISTINCT FROM s.closing)""",
+         WHERE s.last_seq > 0 AND (t.hash IS DISTINCT FROM s.head OR t.balance_after IS DISTINCT FROM s.closing)
+         UNION ALL
+        SELECT account_id::text || ' ' || to_char(month, 'YYYY-MM') FROM (
+            SELECT account_id, month, first_seq - 1 AS seq, head_before, opening, lag(month) OVER w AS before,
+                   lag(last_seq) OVER w AS last_seq, lag(head) OVER w AS head, lag(closing) OVER w AS closing
+              FROM billing_statement WINDOW w AS (PARTITION BY account_id ORDER BY month)) s
+         WHERE before IS NOT NULL AND (month <> before + interval '1 month'
+               OR (seq, head_before, opening) IS DISTINCT FROM (last_seq, head, closing))
+            OR before IS NULL AND (seq <> 0 OR opening <> 0)""",
     ),
     Check(
         name="history_counted",

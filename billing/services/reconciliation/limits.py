@@ -83,4 +83,16 @@ CHECKS: Final = (
             OR k.month = now.month::date
                AND abs(k.month_accepted - coalesce(c.in_month, 0)) > coalesce(b.comfort_share, 0) * {COMFORT_SLOTS}""",  # noqa: S608 - constants of this program
     ),
+    Check(
+        name="limits_noted",
+        promise="The limits of every balance row are those that were noted last.",
+        remedy="Somebody changed a limit in the database itself, without its triggers: set in the admin what was agreed,"
+        " which notes it.",
+        long=True,
+        sql="""
+        SELECT b.account_id::text FROM ledger_balance b
+          LEFT JOIN LATERAL (SELECT true AS known, credit_limit, spend_limit FROM ledger_limitchange
+                              WHERE account_id = b.account_id ORDER BY id DESC LIMIT 1) n ON true
+         WHERE n.known IS NULL OR (b.credit_limit, b.spend_limit) IS DISTINCT FROM (n.credit_limit, n.spend_limit)""",
+    ),
 )

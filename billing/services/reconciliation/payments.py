@@ -3,16 +3,25 @@
 from typing import Final
 
 from billing.services.reconciliation.check import Check
+from catalog.pricing.units import ZERO_DECIMAL
+
+_WHOLE: Final = ", ".join(f"'{currency}'" for currency in sorted(ZERO_DECIMAL))
+"""Currencies that are counted without decimals."""
 
 CHECKS: Final = (
     Check(
         name="payments_credited_once",
-        promise="A payment has its credit exactly when it succeeded: once, to the account that paid, as agreed.",
+        promise="A payment has its credit exactly when it succeeded: once, to the account that paid, as agreed, for the"
+        " money that the credit says.",
         remedy="Open the payment in the admin and at Stripe. Have its webhook carried out again, or correct by adjustment.",
-        sql="""
+        sql=f"""
         SELECT p.id::text FROM billing_payment p LEFT JOIN ledger_transaction t ON t.id = p.transaction_id
          WHERE (p.status = 'succeeded') <> (t.id IS NOT NULL)
-            OR (t.id IS NOT NULL AND (t.account_id <> p.account_id OR t.amount <> p.credits OR t.unit <> p.unit))""",
+            OR (t.account_id, t.amount, t.unit, t.kind) <> (p.account_id, p.credits, p.unit, p.purpose)
+            OR t.details ->> 'payment' <> 'pay_' || replace(p.id::text, '-', '')
+            OR t.details ->> 'currency' <> upper(p.currency)
+            OR (t.details ->> 'cash')::numeric
+               * CASE WHEN upper(p.currency) IN ({_WHOLE}) THEN 1 ELSE 100 END <> p.cash_minor""",  # noqa: S608 - constants of this program
     ),
     Check(
         name="topups_paid",

@@ -57,4 +57,21 @@ CHECKS: Final = (
          WHERE result IS NULL AND created_at < ledger_now() - interval '1 hour'""",
         long=True,
     ),
+    Check(
+        name="months_sealed",
+        promise="Every month of an account's history has its signed statement within two days of the month's end.",
+        remedy=_WORKER
+        + " seal-statements makes what is missing every ten minutes; the log names accounts it cannot seal.",
+        long=True,
+        # A portal that has signed nothing for two days yet has only begun, maybe with a long history.
+        sql="""
+        SELECT b.account_id::text
+          FROM (SELECT date_trunc('month', (ledger_now() - interval '2 days') AT TIME ZONE 'UTC') AS month) due
+          JOIN billing_signingkey k ON k.created_at = (SELECT min(created_at) FROM billing_signingkey)
+           AND k.created_at < ledger_now() - interval '2 days'
+          JOIN ledger_balance b ON b.seq > 0
+          JOIN ledger_transaction t ON t.account_id = b.account_id AND t.seq = 1
+          LEFT JOIN LATERAL (SELECT max(month) AS month FROM billing_statement WHERE account_id = b.account_id) s ON true
+         WHERE coalesce(s.month + interval '1 month', date_trunc('month', t.created_at AT TIME ZONE 'UTC')) < due.month""",
+    ),
 )
