@@ -341,7 +341,7 @@ def test_two_versions_are_compared_price_by_price(staff: Client) -> None:
     book = draft("sites")
     changes = {
         cell(book, "flux-pro", "generate"): "20",
-        cell(book, "image-tools", "upscale"): "",
+        cell(book, "image-tools", "background-removal"): "",
         "m0-times": "1.5",
         "phases-site.generate-p0v0-price": "25",
     }

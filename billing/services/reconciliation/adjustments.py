@@ -17,7 +17,8 @@ CHECKS: Final = (
             OR t.id IS NOT NULL AND (t.account_id, t.amount, t.unit, t.kind)
                                     IS DISTINCT FROM (a.account_id, a.micros, a.unit, 'adjustment')
             OR t.description <> a.reason
-            OR t.id IS NOT NULL AND a.status <> 'earlier' AND t.details ->> 'staff' IS DISTINCT FROM a.asked_by_id::text""",
+            OR t.id IS NOT NULL AND a.status <> 'earlier' AND t.details ->> 'staff' IS DISTINCT FROM
+                                    coalesce(a.asked_by_id::text, 'None')""",
     ),
     Check(
         name="adjustments_approved",
