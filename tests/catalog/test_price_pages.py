@@ -1,10 +1,8 @@
-"""Staff at a price book: the grid saved whole, every mistake at its cell, two versions compared, the way back."""
+"""Staff at a price book: the grid saved whole, every mistake at its cell."""
 
 import json
-import re
 from decimal import Decimal
 from html import unescape
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -13,61 +11,19 @@ from django.utils.timezone import now
 
 from accounts.models import User
 from catalog import drafts, services, snapshot, versions
-from catalog.drafts import Entry
 from catalog.figures import Figures, Spot, figures
-from catalog.models import AIModel, Operation, PriceBook, PriceList
+from catalog.models import AIModel, Operation, PriceBook
 from catalog.pricing.engine import estimate
 from catalog.values import exact
-from tests.catalog.conftest import bundled
+from tests.catalog.price_grid import cell, draft, entry, saved, staff, typed, url
+
+__all__ = ["staff"]
 
 pytestmark = pytest.mark.django_db
 ALL = [
     ("ads", "standard"), ("images", "standard"), ("toon", "credits"), ("toon", "metered"),
     ("sites", "standard"), ("gateway", "standard"),
 ]  # fmt: skip
-FIELD = re.compile(r'<input[^>]*name="([^"]+)"[^>]*>')
-
-
-@pytest.fixture
-def staff(client: Client, db: None) -> Client:
-    client.force_login(User.objects.create_superuser("staff@example.com", "long-enough-password"))
-    return client
-
-
-def draft(profile: str, price_list: str = "standard") -> PriceBook:
-    services.store_profile(bundled(profile))
-    snapshot.refresh()
-    return versions.new_draft(PriceList.objects.get(profile=profile, slug=price_list))
-
-
-def url(name: str, book: PriceBook) -> str:
-    return reverse(f"admin:catalog_pricebook_{name}", args=[book.pk])
-
-
-def typed(staff: Client, book: PriceBook, query: str = "") -> dict[str, str]:
-    """What a browser would send back unchanged."""
-    text = staff.get(url("prices", book) + query).content.decode()
-    values = {}
-    for found in FIELD.finditer(text):
-        tag = found.group(0)
-        value = re.search(r' value="([^"]*)"', tag)
-        if 'type="checkbox"' not in tag or " checked" in tag:
-            values[unescape(found.group(1))] = unescape(value.group(1)) if value else "on"
-    return values
-
-
-def cell(book: PriceBook, model: str, operation: str, spot: str = "", part: str = "price") -> str:
-    row = AIModel.objects.get(profile=book.profile_id, slug=model)
-    column = Operation.objects.get(profile=book.profile_id, slug=operation)
-    return f"c{row.pk}o{column.pk}-{spot}-{part}"
-
-
-def saved(staff: Client, book: PriceBook, changes: dict[str, str], query: str = "") -> Any:
-    return staff.post(url("prices", book) + query, {**typed(staff, book, query), **changes})
-
-
-def entry(book: PriceBook, model: str, operation: str) -> Entry | None:
-    return drafts.entries(book).get((model, operation))
 
 
 @pytest.mark.slow
@@ -334,70 +290,3 @@ def test_staff_without_the_right_only_look(client: Client, db: None) -> None:
     for name in ("upload_prices", "roll_back", "publish", "withdraw"):
         assert client.get(url(name, book)).status_code == 403
     assert drafts.entries(book)["static", "generate"].item.rate.price == 5
-
-
-@pytest.mark.slow
-def test_two_versions_are_compared_price_by_price(staff: Client) -> None:
-    book = draft("sites")
-    changes = {
-        cell(book, "flux-pro", "generate"): "20",
-        cell(book, "image-tools", "background-removal"): "",
-        "m0-times": "1.5",
-        "phases-site.generate-p0v0-price": "25",
-    }
-    assert saved(staff, book, changes).status_code == 302
-    page = unescape(staff.get(url("compare", book)).content.decode())
-    assert "16 per image" in page
-    assert "20 per image" in page
-    assert "+25 %" in page
-    assert "no longer offered" in page
-    assert "modifiers › 2K or 4K output › times: 2 → 1.5" in page
-    assert (
-        "phases › Hero image HD › rate › variants › hero_model seedream-4-5, hero_resolution HD › price: 20 → 25"
-        in page
-    )
-    back = staff.get(url("compare", PriceBook.objects.get(version=1)) + f"?with={book.pk}").content.decode()
-    assert "−20 %" in back
-
-
-def test_plans_are_compared_too(staff: Client) -> None:
-    book = draft("toon", "credits")
-    book.price_list.profile.plans.filter(slug="pro").update(price=41_000_000)
-    assert "pro › price: 39 → 41" in staff.get(url("compare", book)).content.decode(), "a draft has today's"
-    versions.publish(book)
-    book.price_list.profile.plans.filter(slug="pro").update(price=50_000_000)
-    assert "pro › price: 39 → 41" in staff.get(url("compare", book)).content.decode(), (
-        "published ones note them"
-    )
-
-
-def test_the_only_version_has_nothing_to_be_compared_with(staff: Client) -> None:
-    draft("ads").delete()
-    assert "only version" in staff.get(url("compare", PriceBook.objects.get())).content.decode()
-
-
-def test_staff_go_back_to_an_old_version_with_a_reason(staff: Client) -> None:
-    book = draft("ads")
-    saved(staff, book, {cell(book, "static", "generate"): "6"})
-    versions.publish(book)
-    first = PriceBook.objects.get(version=1)
-    page = staff.get(url("roll_back", first)).content.decode()
-    assert "6 per request" in page or "6 per image" in page
-    assert staff.post(url("roll_back", first), {"reason": ""}).status_code == 422
-    assert staff.post(url("roll_back", first), {"reason": "Six was a slip"}).status_code == 302
-    new = PriceBook.objects.get(version=3)
-    assert (new.note, new.published_by, new.source) == ("Six was a slip", "staff@example.com", first)
-    assert estimate(snapshot.refresh().book("ads", now()), "static", "generate", {}).micros == 5_000_000
-    assert staff.get(url("roll_back", new)).status_code == 403, "it is in force"
-
-
-def test_nothing_is_rolled_back_into_the_past(staff: Client) -> None:
-    book = draft("ads")
-    versions.publish(book)
-    first = PriceBook.objects.get(version=1)
-    sent = {"reason": "Back", "effective_at": "2020-01-01T00:00"}
-    answer = staff.post(url("roll_back", first), sent)
-    assert answer.status_code == 422
-    assert "is in the past" in answer.content.decode()
-    assert staff.post(url("roll_back", first), {**sent, "effective_at": "soon"}).status_code == 422
-    assert PriceBook.objects.count() == 2
